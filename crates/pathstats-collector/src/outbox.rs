@@ -1,0 +1,60 @@
+//! Messages to the queue, or to the outbox when the queue refuses.
+
+use pathstats_edge::bindings::{D1, TRAFFIC_QUEUE};
+use pathstats_edge::clock::now_ms;
+use pathstats_edge::database::Database;
+use pathstats_edge::telemetry;
+use wasm_bindgen::JsValue;
+use worker::{BatchMessageBuilder, Env, QueueContentType, RawMessageBuilder, Result};
+
+/// Where messages ended up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Delivered {
+    /// The queue has them all.
+    Queued,
+    /// The queue refused some; the outbox has those.
+    InOutbox,
+    /// Queue and outbox refused some. They are durable nowhere.
+    Refused,
+}
+
+/// Sends messages, each list of them in one call. `id` names the first event, so that a message
+/// kept twice is one row of the outbox. Again, after an answer that was lost: the same events are
+/// counted once.
+pub async fn deliver(env: &Env, id: &str, sends: &[Vec<String>]) -> Delivered {
+    let mut delivered = Delivered::Queued;
+    for (number, send) in sends.iter().enumerate() {
+        let Err(refused) = queue(env, send).await else { continue };
+        telemetry::warn("the queue refused, so messages go to the outbox", &refused);
+        let rows: Vec<(String, &str)> = send
+            .iter()
+            .enumerate()
+            .map(|(at, message)| (format!("{id}/{number}/{at}"), message.as_str()))
+            .collect();
+        let kept = match env.d1(D1) {
+            Ok(d1) => Database::new(d1).keep_in_outbox(&rows, now_ms()).await,
+            Err(error) => Err(error),
+        };
+        match kept {
+            Ok(()) => delivered = Delivered::InOutbox,
+            Err(error) => {
+                telemetry::error("the outbox refused too", &error);
+                return Delivered::Refused;
+            }
+        }
+    }
+    delivered
+}
+
+async fn queue(env: &Env, messages: &[String]) -> Result<()> {
+    let queue = env.queue(TRAFFIC_QUEUE)?;
+    let text = |message: &String| {
+        // Text crosses as it is; JSON would be parsed and serialised once more on each side.
+        RawMessageBuilder::new(JsValue::from_str(message)).build_with_content_type(QueueContentType::Text)
+    };
+    match messages {
+        [] => Ok(()),
+        [one] => queue.send_raw(text(one)).await,
+        many => queue.send_raw_batch(BatchMessageBuilder::new().messages(many.iter().map(text)).build()).await,
+    }
+}

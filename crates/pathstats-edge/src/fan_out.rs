@@ -1,0 +1,78 @@
+//! Groups to their objects: at most 45 calls an invocation, the rest in invocations of their own.
+
+use futures_util::future::{join, join_all};
+use pathstats_model::calls::{
+    decode_chunk, decode_replies, encode_chunk, encode_replies, CountCall, CountReply, CHUNK_PATH, COUNT_PATH,
+};
+use pathstats_model::ingest::Group;
+use pathstats_model::limits::CHUNK_CALLS;
+use worker::{Fetcher, ObjectNamespace, Result};
+
+use crate::http::post;
+use crate::telemetry::warn;
+
+/// Counts each group in its object. The first 45 are called from here; each further chunk of 45
+/// goes to `consumer`, a binding of the consumer to itself, where it has an invocation's budget of
+/// its own. All run at once. Again: the objects know the ids.
+pub async fn count_groups(objects: &ObjectNamespace, consumer: &Fetcher, groups: &[Group]) -> Vec<CountReply> {
+    let calls: Vec<Vec<u8>> =
+        groups.iter().map(|group| CountCall::encode(&group.key, group.row, &group.events)).collect();
+    let (own, others) = calls.split_at(calls.len().min(CHUNK_CALLS));
+    let own = count_calls(objects, own.iter().map(Vec::as_slice));
+    let others = join_all(others.chunks(CHUNK_CALLS).map(|chunk| count_elsewhere(consumer, chunk)));
+    let (mut replies, others) = join(own, others).await;
+    replies.extend(others.into_iter().flatten());
+    replies
+}
+
+/// The other side of a chunk: counts its groups and encodes their replies.
+///
+/// # Errors
+///
+/// When the body is no chunk, or holds more calls than an invocation may make.
+pub async fn count_chunk(objects: &ObjectNamespace, body: &[u8]) -> core::result::Result<Vec<u8>, String> {
+    let calls = decode_chunk(body).map_err(|error| error.to_string())?;
+    if calls.len() > CHUNK_CALLS {
+        return Err(format!("{} calls in one chunk: at most {CHUNK_CALLS}", calls.len()));
+    }
+    Ok(encode_replies(&count_calls(objects, calls.into_iter()).await))
+}
+
+async fn count_calls<'a>(objects: &ObjectNamespace, calls: impl Iterator<Item = &'a [u8]>) -> Vec<CountReply> {
+    join_all(calls.map(|call| async move {
+        count_one(objects, call).await.unwrap_or_else(|error| {
+            warn("a group was not counted", &error);
+            CountReply::Failed
+        })
+    }))
+    .await
+}
+
+async fn count_one(objects: &ObjectNamespace, body: &[u8]) -> Result<CountReply> {
+    let call = CountCall::decode(body).map_err(|error| error.to_string())?;
+    let stub = objects.get_by_name(call.name)?;
+    let mut response = stub.fetch_with_request(post(COUNT_PATH, body)?).await?;
+    if response.status_code() != 200 {
+        return Err(format!("{}: {}", call.name, response.text().await?).into());
+    }
+    let reply = response.bytes().await?;
+    CountReply::decode(&reply).map_err(|error| error.to_string().into())
+}
+
+async fn count_elsewhere(consumer: &Fetcher, chunk: &[Vec<u8>]) -> Vec<CountReply> {
+    let body = encode_chunk(chunk.iter().map(Vec::as_slice));
+    let answer = async {
+        let mut response = consumer.fetch_request(post(CHUNK_PATH, &body)?).await?;
+        if response.status_code() != 200 {
+            return Err(worker::Error::RustError(response.text().await?));
+        }
+        response.bytes().await
+    };
+    match answer.await {
+        Ok(replies) => decode_replies(&replies, chunk.len()),
+        Err(error) => {
+            warn("a chunk of groups was not counted", &error);
+            vec![CountReply::Failed; chunk.len()]
+        }
+    }
+}

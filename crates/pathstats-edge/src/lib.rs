@@ -1,0 +1,14 @@
+//! Adapters between the decisions of `pathstats-model` and the Workers platform.
+//!
+//! Everything here does I/O and decides nothing. It is tested inside workerd with real bindings.
+
+pub mod bindings;
+pub mod clock;
+pub mod database;
+pub mod fan_out;
+pub mod http;
+pub mod object_log;
+pub mod queue;
+pub mod snapshot_build;
+pub mod snapshot_store;
+pub mod telemetry;

@@ -1,0 +1,66 @@
+//! The log of an aggregator object in its own SQLite: one table, row 0 the checkpoint.
+
+use pathstats_model::aggregator::{Log, Stored};
+use wasm_bindgen::JsValue;
+use worker::{Error, SqlStorage, SqlStorageValue};
+
+/// The log of the object whose storage this is.
+#[derive(Debug)]
+pub struct ObjectLog {
+    sql: SqlStorage,
+}
+
+impl ObjectLog {
+    /// The log in this storage.
+    #[must_use]
+    pub const fn new(sql: SqlStorage) -> Self {
+        Self { sql }
+    }
+
+    fn write(&self, number: u64, bytes: &[u8]) -> Result<(), Error> {
+        // A log never has 2^53 rows.
+        #[allow(clippy::cast_precision_loss)]
+        let number = JsValue::from_f64(number as f64);
+        let bytes = JsValue::from(js_sys::Uint8Array::from(bytes));
+        self.sql.exec_raw("INSERT OR REPLACE INTO log VALUES (?, ?)", vec![number, bytes])?;
+        Ok(())
+    }
+}
+
+impl Log for ObjectLog {
+    type Error = Error;
+
+    fn load(&self) -> Result<Stored, Error> {
+        let mut stored = Stored::default();
+        // An object that never counted has no table, and a look at it must not make one.
+        let Ok(cursor) = self.sql.exec("SELECT number, body FROM log ORDER BY number", None) else {
+            return Ok(stored);
+        };
+        for row in cursor.raw() {
+            let mut row = row?.into_iter();
+            match (row.next(), row.next()) {
+                (Some(SqlStorageValue::Integer(0)), Some(SqlStorageValue::Blob(bytes))) => {
+                    stored.checkpoint = Some(bytes);
+                }
+                (_, Some(SqlStorageValue::Blob(bytes))) => stored.rows.push(bytes),
+                _ => return Err(Error::RustError("the log holds a row that is no BLOB".to_owned())),
+            }
+        }
+        Ok(stored)
+    }
+
+    fn append(&mut self, number: u64, row: &[u8]) -> Result<(), Error> {
+        if number == 1 {
+            // In the same transaction as the row: no await lies between them.
+            self.sql.exec(
+                "CREATE TABLE IF NOT EXISTS log (number INTEGER PRIMARY KEY, body BLOB NOT NULL)",
+                None,
+            )?;
+        }
+        self.write(number, row)
+    }
+
+    fn checkpoint(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        self.write(0, bytes)
+    }
+}

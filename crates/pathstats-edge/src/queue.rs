@@ -1,0 +1,125 @@
+//! The queue, as its raw JavaScript objects: `worker` hides `attempts`, and reading messages
+//! through it lets one undecodable body fail a batch.
+
+use pathstats_model::ingest::Delivery;
+use wasm_bindgen::prelude::wasm_bindgen;
+use wasm_bindgen::{JsCast, JsValue};
+
+#[wasm_bindgen]
+extern "C" {
+    /// A batch of messages.
+    pub type RawBatch;
+
+    #[wasm_bindgen(method, getter)]
+    fn queue(this: &RawBatch) -> String;
+    #[wasm_bindgen(method, getter)]
+    fn messages(this: &RawBatch) -> js_sys::Array;
+    #[wasm_bindgen(method, js_name = ackAll)]
+    fn ack_all(this: &RawBatch);
+
+    type RawMessage;
+
+    #[wasm_bindgen(method, getter)]
+    fn id(this: &RawMessage) -> String;
+    #[wasm_bindgen(method, getter)]
+    fn body(this: &RawMessage) -> JsValue;
+    #[wasm_bindgen(method, getter)]
+    fn attempts(this: &RawMessage) -> Option<f64>;
+    #[wasm_bindgen(method)]
+    fn ack(this: &RawMessage);
+    #[wasm_bindgen(method)]
+    fn retry(this: &RawMessage, options: &js_sys::Object);
+}
+
+/// A batch, and what becomes of each of its messages.
+#[derive(Debug)]
+pub struct Batch {
+    raw: RawBatch,
+    messages: Vec<RawMessage>,
+}
+
+impl core::fmt::Debug for RawBatch {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("RawBatch")
+    }
+}
+
+impl core::fmt::Debug for RawMessage {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("RawMessage")
+    }
+}
+
+impl Batch {
+    /// The batch that a queue handler was given.
+    #[must_use]
+    pub fn new(raw: RawBatch) -> Self {
+        let messages = raw.messages().iter().map(JsCast::unchecked_into).collect();
+        Self { raw, messages }
+    }
+
+    /// Name of the queue that it comes from.
+    #[must_use]
+    pub fn queue(&self) -> String {
+        self.raw.queue()
+    }
+
+    /// The messages.
+    #[must_use]
+    pub fn deliveries(&self) -> Vec<Delivery> {
+        self.messages
+            .iter()
+            .map(|message| Delivery {
+                message_id: message.id(),
+                body: body_text(&message.body()),
+                failed_before: failed_before(message.attempts()),
+            })
+            .collect()
+    }
+
+    /// Acknowledges all messages.
+    pub fn acknowledge_all(&self) {
+        self.raw.ack_all();
+    }
+
+    /// Acknowledges one message.
+    pub fn acknowledge(&self, index: usize) {
+        if let Some(message) = self.messages.get(index) {
+            message.ack();
+        }
+    }
+
+    /// Has one message delivered again after `delay_seconds`.
+    pub fn retry(&self, index: usize, delay_seconds: u32) {
+        if let Some(message) = self.messages.get(index) {
+            let options = js_sys::Object::new();
+            // Setting a property of a fresh object does not fail.
+            let _ = js_sys::Reflect::set(&options, &"delaySeconds".into(), &delay_seconds.into());
+            message.retry(&options);
+        }
+    }
+}
+
+/// The platform counts this delivery as the first attempt.
+fn failed_before(attempts: Option<f64>) -> u32 {
+    // Attempts are at most a hundred.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    attempts.map_or(0, |attempts| (attempts.max(1.0) as u32) - 1)
+}
+
+/// A body as text, whatever its content type: text as it is, bytes as UTF-8, anything else as JSON.
+/// What has no text (a function, a cycle) becomes one that no event decodes from.
+fn body_text(body: &JsValue) -> String {
+    if let Some(text) = body.as_string() {
+        return text;
+    }
+    let bytes = if body.is_instance_of::<js_sys::ArrayBuffer>() {
+        Some(js_sys::Uint8Array::new(body).to_vec())
+    } else {
+        body.dyn_ref::<js_sys::Uint8Array>().map(js_sys::Uint8Array::to_vec)
+    };
+    match bytes {
+        Some(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+        None => js_sys::JSON::stringify(body).map_or_else(|_| "(a body without text)".to_owned(), String::from),
+    }
+}

@@ -1,0 +1,83 @@
+//! Snapshots and the heartbeat in KV.
+
+use pathstats_model::limits::SNAPSHOT_TTL_SECONDS;
+use pathstats_model::snapshot::{snapshot_key, Pointer, Snapshot, LATEST_KEY};
+use worker::kv::KvStore;
+use worker::Result;
+
+/// KV key of the heartbeat: milliseconds since the epoch, as text.
+pub const HEARTBEAT_KEY: &str = "aggregator:heartbeat";
+
+/// Where snapshots lie.
+#[derive(Debug)]
+pub struct SnapshotStore {
+    kv: KvStore,
+}
+
+impl SnapshotStore {
+    /// The store in this namespace.
+    #[must_use]
+    pub const fn new(kv: KvStore) -> Self {
+        Self { kv }
+    }
+
+    /// The pointer to the newest snapshot.
+    ///
+    /// # Errors
+    ///
+    /// When KV cannot be read.
+    pub async fn pointer(&self) -> Result<Option<Pointer>> {
+        Ok(self.kv.get(LATEST_KEY).json().await?)
+    }
+
+    /// The newest snapshot that can be read: the pointer's latest, else the one before.
+    ///
+    /// # Errors
+    ///
+    /// When KV cannot be read.
+    pub async fn latest(&self) -> Result<Option<Snapshot>> {
+        let Some(pointer) = self.pointer().await? else { return Ok(None) };
+        for version in pointer.versions() {
+            if let Some(snapshot) = self.kv.get(&snapshot_key(version)).json().await? {
+                return Ok(Some(snapshot));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Writes a snapshot, then the pointer to it. Dying between leaves the pointer at the one
+    /// before; the next rebuild writes a new version.
+    ///
+    /// # Errors
+    ///
+    /// When KV refuses.
+    pub async fn publish(&self, snapshot: &Snapshot, prev: Option<u64>) -> Result<()> {
+        self.kv
+            .put(&snapshot_key(snapshot.version), serde_json::to_string(snapshot)?)?
+            .expiration_ttl(SNAPSHOT_TTL_SECONDS)
+            .execute()
+            .await?;
+        let pointer = Pointer { version: snapshot.version, prev, updated_at: snapshot.updated_at };
+        self.kv.put(LATEST_KEY, serde_json::to_string(&pointer)?)?.execute().await?;
+        Ok(())
+    }
+
+    /// When the consumer last took a batch in.
+    ///
+    /// # Errors
+    ///
+    /// When KV cannot be read.
+    pub async fn heartbeat(&self) -> Result<Option<i64>> {
+        Ok(self.kv.get(HEARTBEAT_KEY).text().await?.and_then(|text| text.parse().ok()))
+    }
+
+    /// Writes the heartbeat.
+    ///
+    /// # Errors
+    ///
+    /// When KV refuses.
+    pub async fn beat(&self, now_ms: i64) -> Result<()> {
+        self.kv.put(HEARTBEAT_KEY, now_ms.to_string())?.execute().await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,254 @@
+//! Configuration that cannot be wrong: variables become typed values once, and an error names the
+//! variable, what it was, and what it may be.
+
+use crate::access::{Token, MIN_TOKEN_CHARS};
+use crate::cadence::Cadence;
+use crate::client_ip::IpHasher;
+use crate::path_policy::PathPolicy;
+use crate::sampling::Sampling;
+
+/// Why a configuration is refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigError {
+    /// A variable that must be set is not.
+    #[error("variable {name} is not set: expected {expected}")]
+    Missing {
+        /// The variable.
+        name: &'static str,
+        /// What it may be.
+        expected: &'static str,
+    },
+    /// A variable has a value that it may not have.
+    #[error("variable {name} is {found:?}: expected {expected}")]
+    Invalid {
+        /// The variable.
+        name: &'static str,
+        /// What it was.
+        found: String,
+        /// What it may be.
+        expected: String,
+    },
+    /// A secret has a value that it may not have. The value is not told.
+    #[error("secret {name} is too short: expected {expected}")]
+    Secret {
+        /// The secret.
+        name: &'static str,
+        /// What it may be.
+        expected: &'static str,
+    },
+}
+
+/// Looks a variable up by name.
+pub trait Variables {
+    /// Its value, if set.
+    fn get(&self, name: &str) -> Option<String>;
+}
+
+impl<F: Fn(&str) -> Option<String>> Variables for F {
+    fn get(&self, name: &str) -> Option<String> {
+        self(name)
+    }
+}
+
+/// What is recorded of a request, and how.
+#[derive(Debug, Clone)]
+pub struct RecorderConfig {
+    /// `IP_HASH_SECRET`; `None` when `RECORD_CLIENT_IP` is `off`.
+    pub ip_hasher: Option<IpHasher>,
+    /// `RECORD_USER_AGENT`, `on` (default) or `off`.
+    pub user_agent: bool,
+    /// `RECORD_COUNTRY`, `on` (default) or `off`.
+    pub country: bool,
+    /// `PATH_IDS`, default `number,uuid,hash`.
+    pub path_policy: PathPolicy,
+    /// `SAMPLE_RATIO`, default 1, and `SAMPLE_ROUTES`, default none.
+    pub sampling: Sampling,
+}
+
+impl RecorderConfig {
+    /// Reads the recorder's variables.
+    ///
+    /// # Errors
+    ///
+    /// The first variable that is wrong.
+    pub fn from_variables(variables: &impl Variables) -> Result<Self, ConfigError> {
+        let ip_hasher = if switch(variables, "RECORD_CLIENT_IP")? {
+            let secret = variables.get("IP_HASH_SECRET").ok_or(ConfigError::Missing {
+                name: "IP_HASH_SECRET",
+                expected: "a secret of 16 bytes or more, or RECORD_CLIENT_IP to be \"off\"",
+            })?;
+            Some(IpHasher::new(&secret).map_err(|_| ConfigError::Secret {
+                name: "IP_HASH_SECRET",
+                expected: "16 bytes at least, as from `openssl rand -hex 32`",
+            })?)
+        } else {
+            None
+        };
+        let path_ids = variables.get("PATH_IDS").unwrap_or_else(|| "number,uuid,hash".to_owned());
+        let ratio = variables.get("SAMPLE_RATIO").unwrap_or_else(|| "1".to_owned());
+        let routes = variables.get("SAMPLE_ROUTES").unwrap_or_else(|| "[]".to_owned());
+        Ok(Self {
+            ip_hasher,
+            user_agent: switch(variables, "RECORD_USER_AGENT")?,
+            country: switch(variables, "RECORD_COUNTRY")?,
+            path_policy: path_ids.parse().map_err(|error| invalid("PATH_IDS", &path_ids, &error))?,
+            sampling: Sampling::parse(&ratio, &routes).map_err(|error| {
+                let wrong_ratio = ratio.parse::<f64>().map_or(true, |r| Sampling::parse(&r.to_string(), "[]").is_err());
+                if wrong_ratio { invalid("SAMPLE_RATIO", &ratio, &error) } else { invalid("SAMPLE_ROUTES", &routes, &error) }
+            })?,
+        })
+    }
+}
+
+/// The consumer's configuration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ConsumerConfig {
+    /// `FLUSH_SECONDS` (default 30) and `SNAPSHOT_SECONDS` (default 10).
+    pub cadence: Cadence,
+    /// `SNAPSHOT_SECONDS` in milliseconds.
+    pub snapshot_every_ms: i64,
+    /// `RETRY_BASE_SECONDS`, default 60.
+    pub retry_base_seconds: u32,
+}
+
+impl Default for ConsumerConfig {
+    fn default() -> Self {
+        Self {
+            cadence: Cadence { flush_after_ms: 30_000, forward_after_ms: 10_000 },
+            snapshot_every_ms: 10_000,
+            retry_base_seconds: 60,
+        }
+    }
+}
+
+impl ConsumerConfig {
+    /// Reads the consumer's variables.
+    ///
+    /// # Errors
+    ///
+    /// The first variable that is wrong.
+    pub fn from_variables(variables: &impl Variables) -> Result<Self, ConfigError> {
+        let flush = number(variables, "FLUSH_SECONDS", 30, 1, 3_600)?;
+        let snapshot = number(variables, "SNAPSHOT_SECONDS", 10, 1, 3_600)?;
+        Ok(Self {
+            cadence: Cadence {
+                flush_after_ms: i64::from(flush) * 1000,
+                forward_after_ms: i64::from(snapshot) * 1000,
+            },
+            snapshot_every_ms: i64::from(snapshot) * 1000,
+            retry_base_seconds: number(variables, "RETRY_BASE_SECONDS", 60, 1, 3_600)?,
+        })
+    }
+}
+
+/// The api's configuration.
+#[derive(Debug, Clone)]
+pub struct ApiConfig {
+    /// `CACHE_SECONDS`, default 30: how long a cached answer is fresh, in milliseconds.
+    pub fresh_for_ms: i64,
+    /// `READ_TOKEN`.
+    pub read_token: Token,
+}
+
+impl ApiConfig {
+    /// Reads the api's variables.
+    ///
+    /// # Errors
+    ///
+    /// The first variable that is wrong.
+    pub fn from_variables(variables: &impl Variables) -> Result<Self, ConfigError> {
+        Ok(Self {
+            fresh_for_ms: i64::from(number(variables, "CACHE_SECONDS", 30, 1, 3_600)?) * 1000,
+            read_token: token(variables, "READ_TOKEN")?,
+        })
+    }
+}
+
+/// Reads a token.
+///
+/// # Errors
+///
+/// When it is not set or shorter than 16 characters.
+pub fn token(variables: &impl Variables, name: &'static str) -> Result<Token, ConfigError> {
+    const { assert!(MIN_TOKEN_CHARS == 16, "the messages below say 16") };
+    let text = variables
+        .get(name)
+        .ok_or(ConfigError::Missing { name, expected: "a secret of 16 characters or more" })?;
+    Token::new(&text).ok_or(ConfigError::Secret { name, expected: "16 characters at least" })
+}
+
+/// Reads a whole number in a range.
+///
+/// # Errors
+///
+/// When it is none or out of range.
+pub fn number(
+    variables: &impl Variables,
+    name: &'static str,
+    default: u32,
+    least: u32,
+    most: u32,
+) -> Result<u32, ConfigError> {
+    let Some(text) = variables.get(name) else { return Ok(default) };
+    text.trim()
+        .parse()
+        .ok()
+        .filter(|value| (least..=most).contains(value))
+        .ok_or_else(|| invalid(name, &text, &format!("a whole number from {least} to {most}")))
+}
+
+fn switch(variables: &impl Variables, name: &'static str) -> Result<bool, ConfigError> {
+    match variables.get(name).as_deref() {
+        None | Some("on") => Ok(true),
+        Some("off") => Ok(false),
+        Some(other) => Err(invalid(name, other, &"\"on\" or \"off\"")),
+    }
+}
+
+fn invalid(name: &'static str, found: &str, expected: &impl ToString) -> ConfigError {
+    ConfigError::Invalid { name, found: crate::event::cut(found, 200).to_owned(), expected: expected.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(pairs: &'static [(&'static str, &'static str)]) -> impl Variables {
+        move |name: &str| pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
+    }
+
+    #[test]
+    fn defaults_are_as_documented() {
+        let consumer = ConsumerConfig::from_variables(&with(&[])).unwrap();
+        assert_eq!(consumer.cadence, Cadence { flush_after_ms: 30_000, forward_after_ms: 10_000 });
+        assert_eq!((consumer.snapshot_every_ms, consumer.retry_base_seconds), (10_000, 60));
+        let recorder = RecorderConfig::from_variables(&with(&[("RECORD_CLIENT_IP", "off")])).unwrap();
+        assert!(recorder.user_agent && recorder.country && recorder.ip_hasher.is_none());
+        assert_eq!(recorder.path_policy, PathPolicy::default());
+        assert_eq!(recorder.sampling, Sampling::all());
+    }
+
+    #[test]
+    fn a_wrong_recorder_names_its_variable() {
+        for (pairs, says) in [
+            (&[][..], "variable IP_HASH_SECRET is not set"),
+            (&[("IP_HASH_SECRET", "short")][..], "secret IP_HASH_SECRET is too short"),
+            (&[("RECORD_CLIENT_IP", "no")][..], "variable RECORD_CLIENT_IP is \"no\": expected \"on\" or \"off\""),
+            (&[("RECORD_CLIENT_IP", "off"), ("PATH_IDS", "all")][..], "variable PATH_IDS is \"all\""),
+            (&[("RECORD_CLIENT_IP", "off"), ("SAMPLE_RATIO", "2")][..], "variable SAMPLE_RATIO is \"2\""),
+            (&[("RECORD_CLIENT_IP", "off"), ("SAMPLE_ROUTES", "x")][..], "variable SAMPLE_ROUTES is \"x\""),
+        ] {
+            let error = RecorderConfig::from_variables(&with(pairs)).unwrap_err().to_string();
+            assert!(error.contains(says), "{error}");
+        }
+    }
+
+    #[test]
+    fn wrong_numbers_and_tokens_name_their_variable_and_never_the_secret() {
+        let error = ConsumerConfig::from_variables(&with(&[("FLUSH_SECONDS", "0")])).unwrap_err();
+        assert_eq!(error.to_string(), "variable FLUSH_SECONDS is \"0\": expected a whole number from 1 to 3600");
+        let error = ApiConfig::from_variables(&with(&[("READ_TOKEN", "hunter2")])).unwrap_err();
+        assert_eq!(error.to_string(), "secret READ_TOKEN is too short: expected 16 characters at least");
+        assert!(ApiConfig::from_variables(&with(&[])).unwrap_err().to_string().contains("READ_TOKEN is not set"));
+    }
+}

@@ -1,0 +1,63 @@
+//! Where `/paths` answers from.
+
+use serde::Serialize;
+
+/// The tier that an answer came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DataSource {
+    /// The data centre's cache.
+    Cache,
+    /// KV.
+    Kv,
+    /// D1, aggregated for this answer.
+    D1,
+}
+
+/// What to do with what the cache holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CacheUse {
+    /// Fresh: answer from it.
+    Fresh,
+    /// Expired: answer from it as stale, and refresh it behind the answer.
+    Stale,
+    /// Nothing there: go to KV.
+    Miss,
+}
+
+/// Decides by the time since the cached copy was put there. A copy from the future, by a clock
+/// that went back, has expired.
+#[must_use]
+pub fn cache_use(cached_at_ms: Option<i64>, now_ms: i64, fresh_for_ms: i64) -> CacheUse {
+    match cached_at_ms {
+        None => CacheUse::Miss,
+        Some(at) if (0..fresh_for_ms).contains(&(now_ms - at)) => CacheUse::Fresh,
+        Some(_) => CacheUse::Stale,
+    }
+}
+
+/// Whole seconds since the snapshot was made.
+#[must_use]
+pub fn staleness_seconds(updated_at_ms: i64, now_ms: i64) -> i64 {
+    (now_ms - updated_at_ms).max(0) / 1000
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_of_freshness() {
+        assert_eq!(cache_use(None, 100, 30), CacheUse::Miss);
+        assert_eq!(cache_use(Some(100), 100, 30), CacheUse::Fresh);
+        assert_eq!(cache_use(Some(100), 129, 30), CacheUse::Fresh);
+        assert_eq!(cache_use(Some(100), 130, 30), CacheUse::Stale);
+        assert_eq!(cache_use(Some(200), 100, 30), CacheUse::Stale);
+    }
+
+    #[test]
+    fn staleness_is_never_negative() {
+        assert_eq!(staleness_seconds(1_000, 3_999), 2);
+        assert_eq!(staleness_seconds(5_000, 1_000), 0);
+    }
+}

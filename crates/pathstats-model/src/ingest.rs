@@ -1,0 +1,275 @@
+//! What the consumer does with a batch: every event durable, or its message comes again.
+//!
+//! The steps are here, over a [`Backend`] that does the I/O, so that each failure between two of
+//! them is tried natively.
+
+use rustc_hash::FxHashMap;
+
+use crate::cadence::may_be_sealed;
+use crate::calls::{CountReply, RowState};
+use crate::event::TrafficEvent;
+use crate::hour::{HourBucket, PathHour};
+use crate::message::{decode_message, Refused};
+use crate::packed::PackedEvent;
+
+/// A message as the queue delivered it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delivery {
+    /// The queue's own id of the message.
+    pub message_id: String,
+    /// The body, as JSON text.
+    pub body: String,
+    /// How often it was delivered before and failed.
+    pub failed_before: u32,
+}
+
+/// What becomes of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Settlement {
+    /// All its events are durable, counted or set aside with a reason.
+    Acknowledge,
+    /// Something of it is not durable: it comes again.
+    Retry,
+}
+
+/// Something that cannot be counted, kept with its reason.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeadLetter {
+    /// Names the letter for ever, so that storing it again changes nothing.
+    pub id: String,
+    /// A short, stable word: `not_json`, `sealed`, `retries_exhausted` and so on.
+    pub reason: &'static str,
+    /// What was found, for a person.
+    pub detail: String,
+    /// The message or event as it came.
+    pub body: String,
+    /// How often the message was delivered before.
+    pub attempts: u32,
+}
+
+/// Events of one path and hour within a batch.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Group {
+    /// Where they count.
+    pub key: PathHour,
+    /// What is known of the row.
+    pub row: RowState,
+    /// The events.
+    pub events: Vec<PackedEvent>,
+}
+
+/// The consumer's I/O. Each call may be repeated with the same arguments at any time.
+#[allow(async_fn_in_trait)]
+pub trait Backend {
+    /// What went wrong; told to the log.
+    type Error: core::fmt::Display;
+
+    /// The rows of these path-hours, in order.
+    async fn row_states(&self, keys: &[&PathHour]) -> Result<Vec<RowState>, Self::Error>;
+
+    /// Stores raw rows; those that are there stay as they are.
+    async fn store_events(&self, events: &[&TrafficEvent]) -> Result<(), Self::Error>;
+
+    /// Stores dead letters; those that are there stay as they are.
+    async fn store_dead_letters(&self, letters: &[DeadLetter]) -> Result<(), Self::Error>;
+
+    /// Counts each group in its object, and answers for each in order.
+    async fn count(&self, groups: &[Group]) -> Vec<CountReply>;
+
+    /// Tells the operator what failed.
+    fn report(&self, what: &str, error: &Self::Error);
+}
+
+/// What came of a batch.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Ingested {
+    /// For each delivery, in order.
+    pub settlements: Vec<Settlement>,
+    /// New events counted.
+    pub counted: u64,
+    /// Events that were counted before.
+    pub duplicates: u64,
+    /// Dead letters stored.
+    pub dead_letters: u64,
+    /// Groups of path and hour that the batch held.
+    pub groups: usize,
+}
+
+/// An event and the delivery that it came in.
+struct Arrived {
+    delivery: usize,
+    event: TrafficEvent,
+}
+
+/// Takes a batch in.
+pub async fn ingest<B: Backend>(backend: &B, deliveries: &[Delivery], now_ms: i64) -> Ingested {
+    let mut settled = Settled(vec![Settlement::Acknowledge; deliveries.len()]);
+    let mut letters: Vec<(usize, DeadLetter)> = Vec::new();
+    // 1. Decode each message on its own: one that is no event never stops another.
+    let mut arrived: Vec<Arrived> = Vec::with_capacity(deliveries.len());
+    for (delivery, message) in deliveries.iter().enumerate() {
+        match decode_message(&message.body, now_ms) {
+            Ok(items) => {
+                arrived.extend(items.events.into_iter().map(|(_, event)| Arrived { delivery, event }));
+                letters.extend(items.refused.iter().map(|item| (delivery, refused_item(message, item))));
+            }
+            Err(error) => letters.push((
+                delivery,
+                DeadLetter {
+                    id: message.message_id.clone(),
+                    reason: error.code(),
+                    detail: error.to_string(),
+                    body: message.body.clone(),
+                    attempts: message.failed_before,
+                },
+            )),
+        }
+    }
+    // 2. Group by path and hour, and look at the rows of hours old enough to be sealed. Reading
+    //    may be repeated. Without an answer, the groups' messages come again.
+    let (mut groups, members) = group(&arrived);
+    let looked_up = look_up(backend, &mut groups, now_ms).await;
+    let mut left_out = Vec::with_capacity(groups.len());
+    for (group, members) in groups.iter().zip(&members) {
+        let unknown = !looked_up && may_be_sealed(group.key.hour, now_ms);
+        let events = members.iter().filter_map(|at| arrived.get(*at));
+        left_out.push(unknown || group.row == RowState::Sealed);
+        if group.row == RowState::Sealed {
+            letters.extend(events.map(|a| (a.delivery, sealed(&a.event, &group.key))));
+        } else if unknown {
+            events.for_each(|a| settled.retry(a.delivery));
+        }
+    }
+    // 3. Raw rows, before they are counted. Again: rows that are there stay. Dying after: the
+    //    messages were not acknowledged and come again. A failure leaves all messages to come again.
+    let counts = |index: &usize| !left_out.get(*index).copied().unwrap_or(true);
+    let raw: Vec<&TrafficEvent> = (0..groups.len())
+        .filter(counts)
+        .filter_map(|index| members.get(index))
+        .flatten()
+        .filter_map(|at| arrived.get(*at))
+        .map(|a| &a.event)
+        .collect();
+    if !raw.is_empty() {
+        if let Err(error) = backend.store_events(&raw).await {
+            backend.report("raw events were not stored", &error);
+            settled.0.fill(Settlement::Retry);
+            return Ingested { settlements: settled.0, groups: groups.len(), ..Ingested::default() };
+        }
+    }
+    // 4. Dead letters. Again: a letter's id does not change. A failure brings their messages again.
+    let stored_letters = store_letters(backend, &letters, &mut settled).await;
+    // 5. Count. Again: the objects know the ids. A group that failed brings its messages again,
+    //    and the events of those messages in other groups are then duplicates.
+    let mut result = Ingested { dead_letters: stored_letters, groups: groups.len(), ..Ingested::default() };
+    let (indices, countable): (Vec<usize>, Vec<Group>) =
+        groups.into_iter().enumerate().filter(|(index, _)| counts(index)).unzip();
+    let replies = if countable.is_empty() { Vec::new() } else { backend.count(&countable).await };
+    for (at, index) in indices.iter().enumerate() {
+        match replies.get(at).copied().unwrap_or(CountReply::Failed) {
+            CountReply::Counted { counted, duplicates } => {
+                result.counted += u64::from(counted);
+                result.duplicates += u64::from(duplicates);
+            }
+            CountReply::NotNow | CountReply::Failed => {
+                let events = members.get(*index).into_iter().flatten().filter_map(|at| arrived.get(*at));
+                events.for_each(|a| settled.retry(a.delivery));
+            }
+        }
+    }
+    result.settlements = settled.0;
+    result
+}
+
+/// The settlements under way. A message is acknowledged only if nothing speaks against it.
+struct Settled(Vec<Settlement>);
+
+impl Settled {
+    fn retry(&mut self, delivery: usize) {
+        if let Some(settlement) = self.0.get_mut(delivery) {
+            *settlement = Settlement::Retry;
+        }
+    }
+}
+
+/// Groups in order of first appearance, and for each the indices of its events.
+fn group(arrived: &[Arrived]) -> (Vec<Group>, Vec<Vec<usize>>) {
+    let mut places: FxHashMap<(&str, HourBucket), usize> = FxHashMap::default();
+    let (mut groups, mut members): (Vec<Group>, Vec<Vec<usize>>) = (Vec::new(), Vec::new());
+    for (at, Arrived { event, .. }) in arrived.iter().enumerate() {
+        let place = *places.entry((&event.path, event.hour())).or_insert_with(|| {
+            groups.push(Group { key: event.path_hour(), row: RowState::Young, events: Vec::new() });
+            members.push(Vec::new());
+            groups.len() - 1
+        });
+        if let (Some(group), Some(members)) = (groups.get_mut(place), members.get_mut(place)) {
+            group.events.push(PackedEvent::new(event));
+            members.push(at);
+        }
+    }
+    (groups, members)
+}
+
+/// Fills in the state of rows that may be sealed. `false` when they could not be read.
+async fn look_up<B: Backend>(backend: &B, groups: &mut [Group], now_ms: i64) -> bool {
+    let old: Vec<usize> = (0..groups.len())
+        .filter(|index| groups.get(*index).is_some_and(|g| may_be_sealed(g.key.hour, now_ms)))
+        .collect();
+    if old.is_empty() {
+        return true;
+    }
+    let keys: Vec<&PathHour> = old.iter().filter_map(|index| groups.get(*index)).map(|g| &g.key).collect();
+    match backend.row_states(&keys).await {
+        Ok(states) if states.len() == old.len() => {
+            for (index, state) in old.into_iter().zip(states) {
+                if let Some(group) = groups.get_mut(index) {
+                    group.row = state;
+                }
+            }
+            true
+        }
+        Ok(_) => false,
+        Err(error) => {
+            backend.report("hourly rows were not read", &error);
+            false
+        }
+    }
+}
+
+async fn store_letters<B: Backend>(backend: &B, letters: &[(usize, DeadLetter)], settled: &mut Settled) -> u64 {
+    if letters.is_empty() {
+        return 0;
+    }
+    let bodies: Vec<DeadLetter> = letters.iter().map(|(_, letter)| letter.clone()).collect();
+    match backend.store_dead_letters(&bodies).await {
+        Ok(()) => letters.len() as u64,
+        Err(error) => {
+            backend.report("dead letters were not stored", &error);
+            for (delivery, _) in letters {
+                settled.retry(*delivery);
+            }
+            0
+        }
+    }
+}
+
+fn refused_item(message: &Delivery, item: &Refused) -> DeadLetter {
+    DeadLetter {
+        id: format!("{}/{}", message.message_id, item.index),
+        reason: item.error.code(),
+        detail: item.error.to_string(),
+        body: item.text.clone(),
+        attempts: message.failed_before,
+    }
+}
+
+fn sealed(event: &TrafficEvent, key: &PathHour) -> DeadLetter {
+    DeadLetter {
+        id: format!("sealed/{}/{key}", event.id),
+        reason: "sealed",
+        detail: format!("{key} is sealed: whether this event was counted can no longer be told"),
+        // An event that was read always serialises.
+        body: serde_json::to_string(event).unwrap_or_default(),
+        attempts: 0,
+    }
+}

@@ -1,0 +1,45 @@
+//! The vocabulary and every decision of pathstats.
+//!
+//! Nothing here does I/O: no clock, no randomness, no `worker` crate. Time is an argument. What a
+//! Worker decides, it decides by a function of this crate, so that it is tested natively.
+//!
+//! | to find | look in |
+//! | --- | --- |
+//! | what an event is, and why one is refused | [`event`], [`event_id`], [`message`] |
+//! | what is recorded of a request | [`path_policy`], [`client_ip`], [`sampling`] |
+//! | hours, days and keys | [`hour`] |
+//! | what is counted | [`stats`], [`latency`], [`clients`] |
+//! | exactly once | [`ingest`], [`aggregator`], [`ledger`], [`packed`] |
+//! | when things happen | [`cadence`], [`backoff`], [`snapshot`], [`freshness`], [`retention`] |
+//! | what crosses between Workers | [`calls`], [`problem`] |
+//! | limits and configuration | [`limits`], [`config`], [`access`] |
+
+pub mod access;
+pub mod aggregator;
+pub mod backoff;
+pub mod cadence;
+pub mod calls;
+pub mod client_ip;
+pub mod clients;
+pub mod config;
+pub mod event;
+pub mod event_id;
+pub mod freshness;
+pub mod hour;
+pub mod ingest;
+pub mod latency;
+pub mod ledger;
+pub mod limits;
+pub mod message;
+pub mod packed;
+pub mod path_policy;
+pub mod problem;
+pub mod retention;
+pub mod sampling;
+pub mod snapshot;
+pub mod stats;
+
+pub use event::{EventError, TrafficEvent};
+pub use event_id::EventId;
+pub use hour::{EventDate, HourBucket, PathHour};
+pub use stats::PathHourStats;

@@ -1,0 +1,338 @@
+//! The snapshot that the dashboard reads: what it holds, when it is rebuilt, and where it lies.
+
+use serde::{Deserialize, Serialize};
+
+use crate::hour::HourBucket;
+use crate::limits::{SNAPSHOT_HOURS, SNAPSHOT_MAX_AGE_MS};
+use crate::stats::{Counters, PathHourStats};
+
+/// KV key of the pointer.
+pub const LATEST_KEY: &str = "paths:snapshot:latest";
+
+/// KV key of a snapshot.
+#[must_use]
+pub fn snapshot_key(version: u64) -> String {
+    format!("paths:snapshot:{version}")
+}
+
+/// What `paths:snapshot:latest` holds. Written after the snapshot it names; should that one be
+/// missing all the same (KV is eventually consistent), `prev` is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Pointer {
+    /// The newest snapshot.
+    pub version: u64,
+    /// The one before.
+    pub prev: Option<u64>,
+    /// When the newest was made, milliseconds since the epoch.
+    pub updated_at: i64,
+}
+
+impl Pointer {
+    /// The versions to try, in order.
+    pub fn versions(&self) -> impl Iterator<Item = u64> {
+        [Some(self.version), self.prev].into_iter().flatten()
+    }
+}
+
+/// The busiest paths of the last 24 hours.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Snapshot {
+    /// Grows with every rebuild.
+    pub version: u64,
+    /// When it was made, milliseconds since the epoch.
+    pub updated_at: i64,
+    /// First hour it covers.
+    pub from: HourBucket,
+    /// Last hour it covers, which may still be counting.
+    pub to: HourBucket,
+    /// At most 100 paths, busiest first.
+    pub paths: Vec<PathSummary>,
+}
+
+/// One path over the hours of a snapshot.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PathSummary {
+    /// The path.
+    pub path: String,
+    /// Events counted.
+    pub requests: u64,
+    /// Of those, with a status of 400 and above.
+    pub errors: u64,
+    /// Errors divided by requests, `[0, 1]`.
+    pub error_rate: f64,
+    /// Milliseconds; `null` when no event had a response time.
+    pub avg_response_time: Option<f64>,
+    /// Milliseconds, within 0.5 % of the nearest rank.
+    pub p50: Option<f64>,
+    /// As `p50`.
+    pub p95: Option<f64>,
+    /// As `p50`.
+    pub p99: Option<f64>,
+    /// Distinct clients; a client counts once a UTC day, since salts rotate daily.
+    pub unique_ips: u64,
+    /// Requests estimated from the sampling ratios, present where events were sampled.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub estimated_requests: Option<f64>,
+}
+
+impl PathSummary {
+    /// Sums a path's merged statistics up.
+    #[must_use]
+    pub fn new(path: String, stats: &PathHourStats) -> Self {
+        let counters: &Counters = &stats.counters;
+        Self {
+            path,
+            requests: counters.requests,
+            errors: counters.errors,
+            error_rate: round(counters.error_rate(), 6),
+            avg_response_time: counters.average_ms().map(|ms| round(ms, 3)),
+            p50: stats.latency.percentile_ms(0.50).map(|ms| round(ms, 3)),
+            p95: stats.latency.percentile_ms(0.95).map(|ms| round(ms, 3)),
+            p99: stats.latency.percentile_ms(0.99).map(|ms| round(ms, 3)),
+            unique_ips: stats.clients.estimate(),
+            estimated_requests: (!counters.is_unsampled()).then(|| counters.estimated_requests()),
+        }
+    }
+}
+
+/// Rounds to what is worth sending: microseconds, and millionths of a share.
+fn round(value: f64, digits: i32) -> f64 {
+    let scale = 10f64.powi(digits);
+    (value * scale).round() / scale
+}
+
+/// The hours that a snapshot made at `now_ms` covers, first and last.
+#[must_use]
+pub fn hours(now_ms: i64) -> (HourBucket, HourBucket) {
+    let last = HourBucket::from_ms(now_ms);
+    (last.plus(1 - SNAPSHOT_HOURS), last)
+}
+
+/// Who asks for a snapshot, and why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SnapshotReason {
+    /// A tenth update of an object.
+    TenthUpdate,
+    /// A flush; only if the snapshot is older than 60 seconds.
+    Flush,
+    /// The cron of every five minutes.
+    Cron,
+    /// A reader's `?refresh=true`.
+    Refresh,
+}
+
+/// What follows a request for a snapshot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SnapshotDecision {
+    /// The snapshot is young enough, or a rebuild is scheduled already.
+    Nothing,
+    /// Set the alarm to this time.
+    At(i64),
+}
+
+/// Coalesces requests to at most one rebuild in `every_ms`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Coalescer {
+    /// Least time between two rebuilds.
+    pub every_ms: i64,
+    /// When the last one began.
+    pub last_ms: Option<i64>,
+    /// When the next one is due.
+    pub due_ms: Option<i64>,
+}
+
+impl Coalescer {
+    /// A coalescer that knows when the last rebuild began.
+    #[must_use]
+    pub const fn new(every_ms: i64, last_ms: Option<i64>) -> Self {
+        Self { every_ms, last_ms, due_ms: None }
+    }
+
+    /// Decides on a request.
+    pub fn request(&mut self, reason: SnapshotReason, now_ms: i64) -> SnapshotDecision {
+        let young = |last: i64| now_ms - last < SNAPSHOT_MAX_AGE_MS;
+        if reason == SnapshotReason::Flush && self.last_ms.is_some_and(young) {
+            return SnapshotDecision::Nothing;
+        }
+        // A due time long past means that its alarm was lost.
+        if self.due_ms.is_some_and(|due| now_ms - due < SNAPSHOT_MAX_AGE_MS) {
+            return SnapshotDecision::Nothing;
+        }
+        let due = self.last_ms.map_or(now_ms, |last| now_ms.max(last + self.every_ms));
+        self.due_ms = Some(due);
+        SnapshotDecision::At(due)
+    }
+
+    /// A rebuild begins. What is asked from now on needs another.
+    pub fn begin(&mut self, now_ms: i64) {
+        self.last_ms = Some(now_ms);
+        self.due_ms = None;
+    }
+
+    /// A rebuild failed: when to try again.
+    pub fn failed(&mut self, now_ms: i64) -> i64 {
+        let due = now_ms + self.every_ms;
+        self.due_ms = Some(due);
+        due
+    }
+}
+
+/// The version after `last`: the time, or one more should the clock stand or go back.
+#[must_use]
+pub fn next_version(last: Option<u64>, now_ms: i64) -> u64 {
+    let now = u64::try_from(now_ms).unwrap_or_default();
+    last.map_or(now, |last| now.max(last + 1))
+}
+
+/// What `/paths` can be sorted by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Sort {
+    /// Most requests first.
+    #[default]
+    Requests,
+    /// Most errors first.
+    Errors,
+    /// Largest share of errors first.
+    ErrorRate,
+    /// Slowest mean first.
+    AvgResponseTime,
+    /// Slowest median first.
+    P50,
+    /// Slowest 95th percentile first.
+    P95,
+    /// Slowest 99th percentile first.
+    P99,
+    /// Most clients first.
+    UniqueIps,
+    /// By name.
+    Path,
+}
+
+impl Sort {
+    /// The names that may come, for error messages.
+    pub const NAMES: &'static str =
+        "requests, errors, errorRate, avgResponseTime, p50, p95, p99, uniqueIps or path";
+
+    /// The sort of this name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Some(match name {
+            "requests" => Self::Requests,
+            "errors" => Self::Errors,
+            "errorRate" => Self::ErrorRate,
+            "avgResponseTime" => Self::AvgResponseTime,
+            "p50" => Self::P50,
+            "p95" => Self::P95,
+            "p99" => Self::P99,
+            "uniqueIps" => Self::UniqueIps,
+            "path" => Self::Path,
+            _ => return None,
+        })
+    }
+
+    /// Sorts paths; equal ones by requests, then by name, so that the order is always the same.
+    pub fn apply(self, paths: &mut [PathSummary]) {
+        paths.sort_by(|a, b| {
+            let by_key = match self {
+                Self::Path => core::cmp::Ordering::Equal,
+                _ => self.key(b).total_cmp(&self.key(a)),
+            };
+            let by_requests = if self == Self::Path { core::cmp::Ordering::Equal } else { b.requests.cmp(&a.requests) };
+            by_key.then(by_requests).then_with(|| a.path.cmp(&b.path))
+        });
+    }
+
+    #[allow(clippy::cast_precision_loss)]
+    fn key(self, path: &PathSummary) -> f64 {
+        let or_least = |value: Option<f64>| value.unwrap_or(f64::NEG_INFINITY);
+        match self {
+            Self::Requests | Self::Path => path.requests as f64,
+            Self::Errors => path.errors as f64,
+            Self::ErrorRate => path.error_rate,
+            Self::AvgResponseTime => or_least(path.avg_response_time),
+            Self::P50 => or_least(path.p50),
+            Self::P95 => or_least(path.p95),
+            Self::P99 => or_least(path.p99),
+            Self::UniqueIps => path.unique_ips as f64,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_snapshot_falls_back_to_the_one_before() {
+        let pointer = Pointer { version: 5, prev: Some(4), updated_at: 5 };
+        assert_eq!(pointer.versions().collect::<Vec<_>>(), [5, 4]);
+        assert_eq!(serde_json::to_string(&pointer).unwrap(), r#"{"version":5,"prev":4,"updatedAt":5}"#);
+    }
+
+    #[test]
+    fn a_snapshot_covers_24_hours_with_the_current_one() {
+        let (from, to) = hours(1_760_536_800_000);
+        assert_eq!((from.to_string().as_str(), to.to_string().as_str()), ("2025-10-14T15", "2025-10-15T14"));
+    }
+
+    #[test]
+    fn requests_within_ten_seconds_make_one_rebuild() {
+        let mut coalescer = Coalescer::new(10_000, None);
+        assert_eq!(coalescer.request(SnapshotReason::TenthUpdate, 1_000), SnapshotDecision::At(1_000));
+        assert_eq!(coalescer.request(SnapshotReason::TenthUpdate, 1_001), SnapshotDecision::Nothing);
+        coalescer.begin(1_005);
+        assert_eq!(coalescer.request(SnapshotReason::TenthUpdate, 1_010), SnapshotDecision::At(11_005));
+        assert_eq!(coalescer.request(SnapshotReason::Cron, 5_000), SnapshotDecision::Nothing);
+    }
+
+    #[test]
+    fn a_flush_asks_only_for_what_is_older_than_a_minute() {
+        let mut coalescer = Coalescer::new(10_000, Some(0));
+        assert_eq!(coalescer.request(SnapshotReason::Flush, 59_999), SnapshotDecision::Nothing);
+        assert_eq!(coalescer.request(SnapshotReason::Flush, 60_000), SnapshotDecision::At(60_000));
+    }
+
+    #[test]
+    fn a_failed_rebuild_is_tried_again_and_a_lost_alarm_is_noticed() {
+        let mut coalescer = Coalescer::new(10_000, None);
+        coalescer.begin(0);
+        assert_eq!(coalescer.failed(100), 10_100);
+        assert_eq!(coalescer.request(SnapshotReason::Refresh, 200), SnapshotDecision::Nothing);
+        assert_eq!(coalescer.request(SnapshotReason::Refresh, 70_100), SnapshotDecision::At(70_100));
+    }
+
+    #[test]
+    fn versions_grow_even_when_the_clock_does_not() {
+        assert_eq!(next_version(None, 7), 7);
+        assert_eq!(next_version(Some(7), 7), 8);
+        assert_eq!(next_version(Some(9), 7), 10);
+        assert_eq!(next_version(Some(3), 7), 7);
+    }
+
+    fn summary(path: &str, requests: u64, p95: Option<f64>) -> PathSummary {
+        let mut summary = PathSummary::new(path.to_owned(), &PathHourStats::default());
+        summary.requests = requests;
+        summary.p95 = p95;
+        summary
+    }
+
+    #[test]
+    fn paths_sort_by_each_name_and_ties_by_requests_and_name() {
+        let mut paths = [summary("/b", 1, None), summary("/a", 1, Some(2.0)), summary("/c", 5, Some(1.0))];
+        let order = |paths: &[PathSummary]| paths.iter().map(|p| p.path.clone()).collect::<String>();
+        Sort::Requests.apply(&mut paths);
+        assert_eq!(order(&paths), "/c/a/b");
+        Sort::P95.apply(&mut paths);
+        assert_eq!(order(&paths), "/a/c/b");
+        Sort::Path.apply(&mut paths);
+        assert_eq!(order(&paths), "/a/b/c");
+        for name in Sort::NAMES.split([',', ' ']).filter(|n| !n.is_empty() && *n != "or") {
+            assert!(Sort::from_name(name).is_some(), "{name}");
+        }
+        assert_eq!(Sort::from_name("speed"), None);
+    }
+}

@@ -1,0 +1,181 @@
+// All Workers in one local runtime (workerd), from their real wrangler configs and their finished builds, on state that survives.
+//
+// The base is miniflare as wrangler itself carries it, fed with the options that wrangler derives from a config: the
+// same runtime and the same reading of the configs as `wrangler dev` and wrangler's test harness, but with a port for
+// each Worker, state in a folder of our choice, and a queue batch's acknowledgements to be seen.
+import diagnostics from "node:diagnostics_channel";
+import { existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
+import { dirname, join } from "node:path";
+import { Failure } from "./command.mjs";
+import { runCrons } from "./cron.mjs";
+import { applyMigrations } from "./migrations.mjs";
+import { claim, forget, remember } from "./runtime-owner.mjs";
+import { DEMO_ORIGIN_CONFIG, ROOT, STATE, WORKERS, configOf } from "./paths.mjs";
+
+process.env.WRANGLER_SEND_METRICS ??= "false";
+process.env.WRANGLER_LOG ??= "warn";
+const { unstable_getMiniflareWorkerOptions: workerOptionsOf, unstable_readConfig: readConfig } = await import("wrangler");
+const { Log, LogLevel, Miniflare, convertV4MiniflareOptions } = await import("miniflare");
+
+const ENVIRONMENT = "dev";
+export const PORTS = { producer: 8787, api: 8788 };
+const HOST = "127.0.0.1";
+
+// miniflare keeps the process of the runtime to itself: this is how `kill` finds it.
+let runtimeProcess;
+diagnostics.subscribe("child_process", ({ process: child }) => {
+  if (child.spawnfile?.includes("workerd") || child.spawnargs?.[0]?.includes("workerd")) runtimeProcess = child;
+  else queueMicrotask(() => child.spawnfile?.includes("workerd") && (runtimeProcess = child));
+});
+
+/**
+ * Starts the runtime, brings its database up to date, and resolves to a handle on it.
+ *
+ * - `state`: folder that keeps D1, KV, R2 and Durable Objects; the same folder again goes on with them.
+ * - `ports`: a port for a Worker by name; 0, or none given, is any free one.
+ * - `vars`: values that replace those of the configs, by Worker: `{ consumer: { FLUSH_SECONDS: "1" } }`.
+ * - `crons`: whether the configs' schedules fire by themselves.
+ * - `onLog({ level, message })`: each line that the Workers log.
+ */
+export async function startRuntime({ state = STATE, ports = PORTS, vars = {}, crons = true, onLog = printProblems } = {}) {
+  const workers = [...WORKERS.map((name) => ({ name, config: configOf(name) })), { name: "origin", config: DEMO_ORIGIN_CONFIG }].map(readWorker);
+  await claim(state);
+  await Promise.all(Object.entries(ports).map(([name, port]) => requireFreePort(name, port)));
+  mkdirSync(state, { recursive: true });
+  const temporary = join(state, "tmp");
+  const options = (chosen) => convertV4MiniflareOptions({
+    workers: workers.map((worker) => miniflareWorker(worker, vars[worker.name], chosen[worker.name] ?? 0)),
+    host: HOST,
+    port: 0,
+    // No made-up `request.cf`: miniflare would ask the network for one.
+    cf: false,
+    unsafeTriggerHandlers: true,
+    resourcePersistencePath: state,
+    resourceTmpPath: temporary,
+    log: new Log(LogLevel.ERROR),
+    handleStructuredLogs: onLog,
+  });
+  rmSync(temporary, { recursive: true, force: true });
+  let miniflare;
+  const urls = {};
+  const start = async (chosen) => {
+    miniflare = new Miniflare(options(chosen));
+    await miniflare.ready;
+    remember(state, runtimeProcess?.pid);
+    for (const worker of workers) urls[worker.name] = new URL(await miniflare.unsafeGetDirectURL(worker.script));
+  };
+  try {
+    await start(ports);
+  } catch (error) {
+    await miniflare?.dispose().catch(() => {});
+    throw error;
+  }
+
+  const scriptOf = (name) => {
+    const worker = workers.find((worker) => worker.name === name);
+    if (!worker) throw new Failure(`no Worker is named "${name}". There are: ${workers.map((worker) => worker.name).join(", ")}.`);
+    return worker.script;
+  };
+  const urlOf = (name) => scriptOf(name) && urls[name];
+  const handle = {
+    state,
+    /** Base URL of a Worker: `producer`, `consumer`, `api`, `archiver` or `origin`. */
+    url: urlOf,
+    /** Sends a request straight to a Worker, over its own port. */
+    fetch: (name, path, init) => fetch(new URL(path, urlOf(name)), init),
+    /**
+     * Hands a batch to a Worker's queue handler. Messages are `{ id, timestamp, attempts, body }`; resolves to
+     * `{ outcome, ackAll, retryBatch, explicitAcks: [id], retryMessages: [{ msgId, delaySeconds }] }`.
+     */
+    queue: async (name, queueName, messages) => (await miniflare.getWorker(scriptOf(name))).queue(queueName, messages),
+    /** Fires a cron now. */
+    scheduled: async (name, cron, scheduledTime = new Date()) => (await miniflare.getWorker(scriptOf(name))).scheduled({ cron, scheduledTime }),
+    d1: (binding = "D1", name = "consumer") => miniflare.getD1Database(binding, scriptOf(name)),
+    kv: (binding = "KV", name = "consumer") => miniflare.getKVNamespace(binding, scriptOf(name)),
+    r2: (binding = "R2_ARCHIVE", name = "archiver") => miniflare.getR2Bucket(binding, scriptOf(name)),
+    /** All bindings of a Worker, as its own code sees them. */
+    bindings: (name) => miniflare.getBindings(scriptOf(name)),
+    /** Ids of the objects of a class that have stored something. */
+    objectIds: (name, className) => miniflare.listDurableObjectIds(className, scriptOf(name)),
+    /** SQLite file of a Durable Object, to be read with `node:sqlite` (objects written in Rust take no SQL from outside). */
+    objectFile: (name, className, id) => join(state, "do", `${scriptOf(name)}-${className}`, `${id}.sqlite`),
+    /** Evicts a Durable Object: its memory goes, its storage stays. `object` is `{ name }` or `{ id }`. */
+    evict: (name, className, object) => miniflare.unsafeEvictDurableObject(scriptOf(name), className, object),
+    /** CPU time that the runtime has used, in milliseconds, and its memory in bytes (Linux only). */
+    usage: () => usageOf(runtimeProcess?.pid),
+    /** Ends the runtime as a power cut would (SIGKILL), and starts it again on what it had stored, on the same ports. */
+    kill: async () => {
+      const child = runtimeProcess;
+      const ended = new Promise((resolve) => (child.exitCode ?? child.signalCode) !== null ? resolve() : child.once("exit", resolve));
+      child.kill("SIGKILL");
+      await ended;
+      await miniflare.dispose().catch(() => {});
+      await start(Object.fromEntries(Object.entries(urls).map(([name, url]) => [name, Number(url.port)])));
+    },
+    stop: async () => {
+      stopCrons();
+      await miniflare.dispose();
+      rmSync(temporary, { recursive: true, force: true });
+      forget(state);
+    },
+  };
+
+  let stopCrons = () => {};
+  try {
+    await applyMigrations(await handle.d1());
+    const jobs = workers.flatMap((worker) => worker.crons.map((cron) => ({ worker: worker.name, cron })));
+    const failed = (job) => (error) => onLog({ level: "error", message: `cron ${job.cron} of ${job.worker} failed: ${error.message}` });
+    if (crons) stopCrons = runCrons(jobs, (job, date) => void handle.scheduled(job.worker, job.cron, date).catch(failed(job)));
+  } catch (error) {
+    await handle.stop();
+    throw error;
+  }
+  return handle;
+}
+
+function readWorker({ name, config }) {
+  const parsed = readConfig({ config, env: ENVIRONMENT }, { hideWarnings: true });
+  const { workerOptions, main } = workerOptionsOf(config, ENVIRONMENT);
+  if (!existsSync(main)) throw new Failure(`${main} is missing: the Worker \`${name}\` is not built. Run \`just build\`.`);
+  return { name, script: parsed.name, crons: parsed.triggers?.crons ?? [], workerOptions, main };
+}
+
+/** A Worker's script is its main file and the wasm files beside it: builds are whole, and nothing is bundled again. */
+function miniflareWorker({ script, workerOptions, main }, vars, port) {
+  const folder = dirname(main);
+  const wasm = readdirSync(folder).filter((file) => file.endsWith(".wasm"));
+  return {
+    ...workerOptions,
+    name: script,
+    rootPath: ROOT,
+    bindings: { ...workerOptions.bindings, ...vars },
+    modulesRules: undefined,
+    modulesRoot: folder,
+    modules: [{ type: "ESModule", path: main }, ...wasm.map((file) => ({ type: "CompiledWasm", path: join(folder, file) }))],
+    unsafeDirectSockets: [{ host: HOST, port }],
+  };
+}
+
+async function requireFreePort(name, port) {
+  if (!port) return;
+  await new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once("error", (error) =>
+      reject(new Failure(`port ${port}, for the ${name}, cannot be used (${error.code === "EADDRINUSE" ? "another program has it" : error.message}). Stop that program, or choose another port with --${name}-port.`)));
+    server.listen(port, HOST, () => server.close(resolve));
+  });
+}
+
+function printProblems({ level, message }) {
+  if (level === "error" || level === "warn") console.error(`[${level}] ${message}`);
+}
+
+async function usageOf(pid) {
+  const { readFile } = await import("node:fs/promises");
+  const stat = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => undefined);
+  if (!stat) return undefined;
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  // Fields 14 and 15 are user and system time in ticks of 10 ms, field 24 is resident pages of 4 KiB.
+  return { cpuMs: (Number(fields[11]) + Number(fields[12])) * 10, memoryBytes: Number(fields[21]) * 4096 };
+}

@@ -1,0 +1,44 @@
+//! `GET /health`: whether the api answers, and how old what it would answer is.
+
+use pathstats_edge::bindings::KV;
+use pathstats_edge::clock::now_ms;
+use pathstats_edge::http;
+use pathstats_edge::snapshot_store::SnapshotStore;
+use pathstats_edge::telemetry;
+use pathstats_model::freshness::staleness_seconds;
+use pathstats_model::problem::Problem;
+use serde::Serialize;
+use worker::{Env, Response, Result};
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Health {
+    status: &'static str,
+    version: &'static str,
+    /// Seconds since the consumer last took a batch in; `null` before the first.
+    heartbeat_age_seconds: Option<i64>,
+    /// Seconds since the snapshot was made; `null` before the first.
+    snapshot_age_seconds: Option<i64>,
+}
+
+/// 200 while KV can be read, else 503.
+pub async fn answer(env: &Env) -> Result<Response> {
+    let ages = async {
+        let store = SnapshotStore::new(env.kv(KV)?);
+        let now = now_ms();
+        let heartbeat = store.heartbeat().await?.map(|at| staleness_seconds(at, now));
+        let snapshot = store.pointer().await?.map(|pointer| staleness_seconds(pointer.updated_at, now));
+        Ok::<_, worker::Error>((heartbeat, snapshot))
+    };
+    match ages.await {
+        Ok((heartbeat_age_seconds, snapshot_age_seconds)) => http::json(
+            200,
+            &Health { status: "ok", version: env!("CARGO_PKG_VERSION"), heartbeat_age_seconds, snapshot_age_seconds },
+        ),
+        Err(error) => {
+            telemetry::error("KV cannot be read", &error);
+            let problem = Problem::new(503, "kv_unreadable", "KV cannot be read", "the snapshot's store does not answer");
+            http::problem(&problem.retry_after(10))
+        }
+    }
+}

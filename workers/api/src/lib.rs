@@ -1,0 +1,51 @@
+//! The api: answers from cache, KV or D1.
+//!
+//! | request | goes to | token |
+//! | --- | --- | --- |
+//! | `GET /health` | [`health`] | none |
+//! | `GET /paths` | [`paths`] | `READ_TOKEN` |
+
+mod access;
+mod health;
+mod paths;
+mod tiers;
+
+use pathstats_edge::bindings::EnvVariables;
+use pathstats_edge::{http, telemetry};
+use pathstats_model::config::ApiConfig;
+use pathstats_model::problem::Problem;
+use worker::{event, Context, Env, Method, Request, Response, Result};
+
+/// Any request.
+#[event(fetch)]
+async fn fetch(request: Request, env: Env, context: Context) -> Result<Response> {
+    answer(&request, &env, &context).await.or_else(|error| {
+        telemetry::error("a request failed", &error);
+        http::problem(&Problem::new(500, "internal", "Something went wrong here", "try again later"))
+    })
+}
+
+async fn answer(request: &Request, env: &Env, context: &Context) -> Result<Response> {
+    let path = request.path();
+    let known = matches!(path.as_str(), "/health" | "/paths");
+    if known && !matches!(request.method(), Method::Get | Method::Head) {
+        let response = http::problem(&Problem::method(request.method().as_ref(), "GET"))?;
+        response.headers().set("Allow", "GET, HEAD")?;
+        return Ok(response);
+    }
+    let config = match ApiConfig::from_variables(&EnvVariables(env)) {
+        Ok(config) => config,
+        Err(error) => return http::problem(&Problem::configuration(&error)),
+    };
+    if path == "/health" {
+        return health::answer(env).await;
+    }
+    // Everything else needs a token, also what is not there: a stranger learns nothing.
+    if let Err(problem) = access::check(request, env, &config.read_token).await? {
+        return http::problem(&problem);
+    }
+    match path.as_str() {
+        "/paths" => paths::answer(request, env, context, &config).await,
+        _ => http::problem(&Problem::not_found(&path)),
+    }
+}

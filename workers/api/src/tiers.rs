@@ -1,0 +1,111 @@
+//! The three tiers that a snapshot is read from.
+
+use pathstats_edge::bindings::{D1, KV, SNAPSHOT_DO, SNAPSHOT_OBJECT};
+use pathstats_edge::clock::now_ms;
+use pathstats_edge::database::Database;
+use pathstats_edge::http::post;
+use pathstats_edge::snapshot_build::build;
+use pathstats_edge::snapshot_store::SnapshotStore;
+use pathstats_edge::telemetry;
+use pathstats_model::calls::SNAPSHOT_PATH;
+use pathstats_model::freshness::{cache_use, CacheUse, DataSource};
+use pathstats_model::snapshot::{next_version, Snapshot, SnapshotReason};
+use worker::{Cache, Context, Env, Response, Result};
+
+/// The cache's key. Never fetched: a name of ours.
+const CACHE_KEY: &str = "https://pathstats.internal/snapshot";
+
+/// How long the cache keeps a copy, in seconds. Long past its freshness, so that an expired copy
+/// can be answered while it is refreshed.
+const CACHE_KEEPS_SECONDS: u32 = 3_600;
+
+/// Header of a cached copy: when it was put there, milliseconds since the epoch.
+const CACHED_AT: &str = "X-Pathstats-Cached-At";
+
+/// A snapshot, and where it was found.
+#[derive(Debug)]
+pub struct Found {
+    /// What was found.
+    pub snapshot: Snapshot,
+    /// Where.
+    pub source: DataSource,
+    /// Whether it came from an expired copy, which is being refreshed.
+    pub stale: bool,
+}
+
+/// Finds the snapshot as the table of freshness says. With `refresh`, asks for a new one and
+/// refreshes the cache behind the answer.
+pub async fn find(env: &Env, context: &Context, fresh_for_ms: i64, refresh: bool) -> Result<Found> {
+    let cached = read_cache().await.unwrap_or_else(|error| {
+        telemetry::warn("the cache cannot be read", &error);
+        None
+    });
+    let used = cache_use(cached.as_ref().map(|(at, _)| *at), now_ms(), fresh_for_ms);
+    let found = match (used, cached) {
+        (CacheUse::Fresh, Some((_, snapshot))) => Found { snapshot, source: DataSource::Cache, stale: false },
+        (CacheUse::Stale, Some((_, snapshot))) => Found { snapshot, source: DataSource::Cache, stale: true },
+        _ => {
+            let (snapshot, source) = below_cache(env).await?;
+            write_cache_or_warn(&snapshot).await;
+            Found { snapshot, source, stale: false }
+        }
+    };
+    if refresh || found.stale {
+        let env = env.clone();
+        context.wait_until(async move {
+            if let Err(error) = refresh_behind(&env, refresh).await {
+                telemetry::warn("the snapshot was not refreshed", &error);
+            }
+        });
+    }
+    Ok(found)
+}
+
+/// KV, else D1. What D1 gave is written to KV; should that fail, the answer still stands.
+async fn below_cache(env: &Env) -> Result<(Snapshot, DataSource)> {
+    let store = SnapshotStore::new(env.kv(KV)?);
+    match store.latest().await {
+        Ok(Some(snapshot)) => return Ok((snapshot, DataSource::Kv)),
+        Ok(None) => {}
+        Err(error) => telemetry::warn("KV cannot be read, so D1 answers", &error),
+    }
+    let now = now_ms();
+    let snapshot = build(&Database::new(env.d1(D1)?), next_version(None, now), now).await?;
+    if let Err(error) = store.publish(&snapshot, None).await {
+        telemetry::warn("the snapshot was not written to KV", &error);
+    }
+    Ok((snapshot, DataSource::D1))
+}
+
+/// Brings the cache up to date. When a reader forced it, the snapshot object is asked for a rebuild
+/// first; the rebuild follows within seconds, and the next expiry of the cache finds it.
+async fn refresh_behind(env: &Env, forced: bool) -> Result<()> {
+    if forced {
+        let stub = env.durable_object(SNAPSHOT_DO)?.get_by_name(SNAPSHOT_OBJECT)?;
+        stub.fetch_with_request(post(SNAPSHOT_PATH, &serde_json::to_vec(&SnapshotReason::Refresh)?)?).await?;
+    }
+    let (snapshot, _) = below_cache(env).await?;
+    write_cache_or_warn(&snapshot).await;
+    Ok(())
+}
+
+async fn read_cache() -> Result<Option<(i64, Snapshot)>> {
+    let Some(mut response) = Cache::default().get(CACHE_KEY, true).await? else { return Ok(None) };
+    let at = response.headers().get(CACHED_AT)?.and_then(|at| at.parse().ok());
+    // A copy of another release that does not read is no copy.
+    Ok(at.zip(serde_json::from_slice(&response.bytes().await?).ok()))
+}
+
+async fn write_cache_or_warn(snapshot: &Snapshot) {
+    let written = async {
+        let response = Response::from_bytes(serde_json::to_vec(snapshot)?)?;
+        let headers = response.headers();
+        headers.set("Content-Type", "application/json")?;
+        headers.set("Cache-Control", &format!("public, max-age={CACHE_KEEPS_SECONDS}"))?;
+        headers.set(CACHED_AT, &now_ms().to_string())?;
+        Cache::default().put(CACHE_KEY, response).await
+    };
+    if let Err(error) = written.await {
+        telemetry::warn("the cache was not written", &error);
+    }
+}

@@ -1,0 +1,120 @@
+//! The object of one path and hour: a wrapper around [`Aggregator`], which decides everything.
+
+use std::cell::RefCell;
+
+use pathstats_edge::bindings::D1;
+use pathstats_edge::clock::now_ms;
+use pathstats_edge::database::Database;
+use pathstats_edge::http;
+use pathstats_edge::object_log::ObjectLog;
+use pathstats_edge::telemetry;
+use pathstats_model::aggregator::{AfterSeal, Aggregator, AlarmPlan, FlushRow};
+use pathstats_model::hour::PathHour;
+use pathstats_model::problem::Problem;
+use pathstats_model::snapshot::SnapshotReason;
+use worker::{durable_object, DurableObject, Env, Request, Response, Result, State};
+
+use crate::settings::config;
+use crate::upkeep::ask_for_snapshot;
+
+/// Counts the events of one path and hour, each once.
+#[durable_object(alarm)]
+pub struct AggregatorDO {
+    state: State,
+    env: Env,
+    aggregator: RefCell<Aggregator>,
+}
+
+impl DurableObject for AggregatorDO {
+    fn new(state: State, env: Env) -> Self {
+        let aggregator = RefCell::new(Aggregator::new(config(&env).cadence));
+        Self { state, env, aggregator }
+    }
+
+    /// Counts a group. The body is read first; from there to the end of `count` nothing awaits, so
+    /// no other call comes between reading and writing, and the reply leaves only when the row is
+    /// durable.
+    async fn fetch(&self, mut request: Request) -> Result<Response> {
+        let body = request.bytes().await?;
+        let counted = self.aggregator.borrow_mut().count(&mut self.log(), &body, now_ms());
+        match counted {
+            Ok(counted) => {
+                // Dying before the alarm is set: it commits with the row, in one transaction.
+                if let Some(at) = counted.alarm {
+                    self.set_alarm(at).await?;
+                }
+                Response::from_bytes(counted.reply.encode().to_vec())
+            }
+            Err(error) => {
+                let problem = Problem::new(500, "not_counted", "The group was not counted", error.to_string());
+                http::problem(&problem)
+            }
+        }
+    }
+
+    /// Flushes, seals or waits. Never fails: the platform drops an alarm that fails six times.
+    async fn alarm(&self) -> Result<Response> {
+        if let Err(error) = self.ring().await {
+            telemetry::warn("an object's alarm failed and is set again", &error);
+            let again = self.aggregator.borrow_mut().failed(now_ms());
+            self.set_alarm(again).await?;
+        }
+        Response::empty()
+    }
+}
+
+impl AggregatorDO {
+    fn log(&self) -> ObjectLog {
+        ObjectLog::new(self.state.storage().sql())
+    }
+
+    /// The alarm may ring at once when its time has passed, but one set for this very millisecond
+    /// from within an alarm can be lost.
+    async fn set_alarm(&self, at_ms: i64) -> Result<()> {
+        self.state.storage().set_alarm(at_ms.max(now_ms() + 1)).await
+    }
+
+    async fn ring(&self) -> Result<()> {
+        let plan = self.aggregator.borrow_mut().alarm(&self.log(), now_ms()).map_err(|e| e.to_string())?;
+        match plan {
+            AlarmPlan::Flush(row) => self.flush(row).await,
+            AlarmPlan::Seal { key, revision } => self.seal(&key, revision).await,
+            AlarmPlan::Wait(until) => self.set_alarm(until).await,
+            AlarmPlan::Nothing => Ok(()),
+        }
+    }
+
+    async fn flush(&self, row: FlushRow) -> Result<()> {
+        // 1. The row, whole. Again, or late: D1 keeps the greater revision. Events that arrive
+        //    while D1 writes are counted and flushed next time.
+        Database::new(self.env.d1(D1)?).write_hour(&row, now_ms()).await?;
+        // 2. The checkpoint and the next alarm, in one transaction. Dying before: step 1 again.
+        let next = self
+            .aggregator
+            .borrow_mut()
+            .flushed(&mut self.log(), row.revision, now_ms())
+            .map_err(|e| e.to_string())?;
+        self.set_alarm(next).await?;
+        // 3. The snapshot. Dying before: the next flush or the cron asks.
+        let reason = if row.asks_for_snapshot { SnapshotReason::TenthUpdate } else { SnapshotReason::Flush };
+        if let Err(error) = ask_for_snapshot(&self.env, reason).await {
+            telemetry::warn("a snapshot was not asked for", &error);
+        }
+        Ok(())
+    }
+
+    async fn seal(&self, key: &PathHour, revision: u64) -> Result<()> {
+        // 1. The mark. Again: it marks the same row.
+        let now = now_ms();
+        let found = Database::new(self.env.d1(D1)?).seal_hour(key, revision, now).await?;
+        // 2. The end, unless something arrived meanwhile. Dying before: step 1 again.
+        let after = self.aggregator.borrow_mut().sealed(revision, found, now);
+        match after {
+            AfterSeal::Delete => {
+                self.state.storage().delete_alarm().await?;
+                self.state.storage().delete_all().await
+            }
+            AfterSeal::FlushAgain(at) => self.set_alarm(at).await,
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! Batches from the queues.
+
+use std::cell::Cell;
+
+use pathstats_edge::bindings::{AGGREGATOR_DO, CONSUMER, D1, KV};
+use pathstats_edge::clock::now_ms;
+use pathstats_edge::database::Database;
+use pathstats_edge::fan_out::count_groups;
+use pathstats_edge::queue::Batch;
+use pathstats_edge::snapshot_store::SnapshotStore;
+use pathstats_edge::telemetry::{self, Level};
+use pathstats_model::backoff::delay_seconds;
+use pathstats_model::calls::{CountReply, RowState};
+use pathstats_model::hour::PathHour;
+use pathstats_model::ingest::{ingest, Backend, DeadLetter, Delivery, Group, Ingested, Settlement};
+use pathstats_model::limits::HEARTBEAT_MS;
+use pathstats_model::TrafficEvent;
+use serde_json::json;
+use worker::{Env, Error, Fetcher, ObjectNamespace, Result};
+
+use crate::settings::config;
+
+/// The platform behind [`ingest`].
+struct Platform {
+    database: Database,
+    objects: ObjectNamespace,
+    consumer: Fetcher,
+}
+
+impl Platform {
+    fn new(env: &Env) -> Result<Self> {
+        Ok(Self {
+            database: Database::new(env.d1(D1)?),
+            objects: env.durable_object(AGGREGATOR_DO)?,
+            consumer: env.service(CONSUMER)?,
+        })
+    }
+}
+
+impl Backend for Platform {
+    type Error = Error;
+
+    async fn row_states(&self, keys: &[&PathHour]) -> Result<Vec<RowState>> {
+        self.database.row_states(keys).await
+    }
+
+    async fn store_events(&self, events: &[&TrafficEvent]) -> Result<()> {
+        self.database.store_events(events).await
+    }
+
+    async fn store_dead_letters(&self, letters: &[DeadLetter]) -> Result<()> {
+        self.database.store_dead_letters(letters, now_ms()).await
+    }
+
+    async fn count(&self, groups: &[Group]) -> Vec<CountReply> {
+        count_groups(&self.objects, &self.consumer, groups).await
+    }
+
+    fn report(&self, what: &str, error: &Error) {
+        telemetry::warn(what, error);
+    }
+}
+
+/// Takes a batch of events in and settles each of its messages.
+pub async fn take_in(batch: &Batch, env: &Env) {
+    let deliveries = batch.deliveries();
+    match Platform::new(env) {
+        Ok(platform) => {
+            let ingested = ingest(&platform, &deliveries, now_ms()).await;
+            settle(batch, &deliveries, &ingested, env);
+            beat(env).await;
+        }
+        Err(error) => {
+            // A binding is missing: a deploy went wrong. The messages wait for its repair.
+            telemetry::error("a binding of the consumer is missing", &error);
+            for (index, delivery) in deliveries.iter().enumerate() {
+                batch.retry(index, delay_seconds(config(env).retry_base_seconds, delivery.failed_before));
+            }
+        }
+    }
+}
+
+/// Events of messages that are no delivery of the queue: the outbox's. Tells which are durable.
+///
+/// # Errors
+///
+/// When a binding is missing.
+pub async fn take_in_kept(env: &Env, deliveries: &[Delivery]) -> Result<Ingested> {
+    Ok(ingest(&Platform::new(env)?, deliveries, now_ms()).await)
+}
+
+fn settle(batch: &Batch, deliveries: &[Delivery], ingested: &Ingested, env: &Env) {
+    let retried = ingested.settlements.iter().filter(|s| **s == Settlement::Retry).count();
+    if retried == 0 && ingested.settlements.len() == deliveries.len() {
+        batch.acknowledge_all();
+    } else {
+        for (index, delivery) in deliveries.iter().enumerate() {
+            match ingested.settlements.get(index) {
+                Some(Settlement::Acknowledge) => batch.acknowledge(index),
+                Some(Settlement::Retry) | None => {
+                    batch.retry(index, delay_seconds(config(env).retry_base_seconds, delivery.failed_before));
+                }
+            }
+        }
+    }
+    if retried > 0 || ingested.dead_letters > 0 {
+        let details = json!({
+            "messages": deliveries.len(), "retried": retried, "deadLetters": ingested.dead_letters,
+            "counted": ingested.counted, "duplicates": ingested.duplicates, "groups": ingested.groups,
+        });
+        telemetry::log(Level::Warn, "a batch was not taken in whole", details);
+    }
+}
+
+/// Keeps messages whose attempts are used up. Again: a letter's id is its message's. Should D1
+/// refuse, they stay in the dead-letter queue and come again.
+pub async fn keep_dead_letters(batch: &Batch, env: &Env) {
+    let deliveries = batch.deliveries();
+    let letters: Vec<DeadLetter> = deliveries
+        .iter()
+        .map(|delivery| DeadLetter {
+            id: delivery.message_id.clone(),
+            reason: "retries_exhausted",
+            detail: "the message failed at every attempt".to_owned(),
+            body: delivery.body.clone(),
+            attempts: pathstats_model::backoff::MAX_RETRIES + 1 + delivery.failed_before,
+        })
+        .collect();
+    let stored = match env.d1(D1) {
+        Ok(d1) => Database::new(d1).store_dead_letters(&letters, now_ms()).await,
+        Err(error) => Err(error),
+    };
+    match stored {
+        Ok(()) => batch.acknowledge_all(),
+        Err(error) => {
+            telemetry::error("dead letters were not stored", &error);
+            for (index, delivery) in deliveries.iter().enumerate() {
+                batch.retry(index, delay_seconds(config(env).retry_base_seconds, delivery.failed_before));
+            }
+        }
+    }
+}
+
+thread_local! {
+    /// When this instance knows the heartbeat to have been written last.
+    static LAST_BEAT: Cell<Option<i64>> = const { Cell::new(None) };
+}
+
+/// Writes the heartbeat, at most once a minute. An instance that does not know of one reads it
+/// first, so that many instances write no more than one does.
+async fn beat(env: &Env) {
+    let now = now_ms();
+    let due = |last: Option<i64>| last.is_none_or(|last| now - last >= HEARTBEAT_MS);
+    if !due(LAST_BEAT.get()) {
+        return;
+    }
+    let written = async {
+        let store = SnapshotStore::new(env.kv(KV)?);
+        let last = store.heartbeat().await?;
+        LAST_BEAT.set(last.filter(|_| !due(last)).or(Some(now)));
+        if due(last) {
+            store.beat(now).await?;
+        }
+        Ok::<(), Error>(())
+    };
+    if let Err(error) = written.await {
+        telemetry::warn("the heartbeat was not written", &error);
+    }
+}

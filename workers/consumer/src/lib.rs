@@ -1,0 +1,60 @@
+//! The consumer: takes batches from the queue, stores raw events, and has each group counted by the
+//! object of its path and hour.
+//!
+//! | what comes | where it goes |
+//! | --- | --- |
+//! | a batch of `traffic-events` | [`intake`] |
+//! | a batch of `traffic-events-dlq` | [`intake`]: kept as dead letters |
+//! | `POST /chunk`, from the consumer itself | the objects, in an invocation of its own |
+//! | the cron of every five minutes | [`upkeep`]: snapshot, outbox |
+//!
+//! The objects are [`AggregatorDO`](aggregator_object::AggregatorDO), one a path and hour, and
+//! [`SnapshotDO`](snapshot_object::SnapshotDO), one.
+
+mod aggregator_object;
+mod intake;
+mod settings;
+mod snapshot_object;
+mod upkeep;
+
+use pathstats_edge::bindings::{AGGREGATOR_DO, DEAD_LETTER_QUEUE_ENDING};
+use pathstats_edge::queue::{Batch, RawBatch};
+use pathstats_edge::{fan_out, http, telemetry};
+use pathstats_model::calls::CHUNK_PATH;
+use pathstats_model::problem::Problem;
+use wasm_bindgen::prelude::wasm_bindgen;
+use wasm_bindgen::JsValue;
+use worker::{event, Context, Env, Method, Request, Response, Result, ScheduleContext, ScheduledEvent};
+
+/// A batch of messages. Never fails: each message is settled on its own.
+#[wasm_bindgen]
+pub async fn queue(batch: RawBatch, env: Env, _context: JsValue) {
+    let batch = Batch::new(batch);
+    if batch.queue().ends_with(DEAD_LETTER_QUEUE_ENDING) {
+        intake::keep_dead_letters(&batch, &env).await;
+    } else {
+        intake::take_in(&batch, &env).await;
+    }
+}
+
+/// A call of the consumer to itself. Nobody else reaches it: it has no route.
+#[event(fetch)]
+async fn fetch(mut request: Request, env: Env, _context: Context) -> Result<Response> {
+    let path = request.path();
+    if request.method() != Method::Post || path != CHUNK_PATH {
+        return http::problem(&Problem::not_found(&path));
+    }
+    let body = request.bytes().await?;
+    match fan_out::count_chunk(&env.durable_object(AGGREGATOR_DO)?, &body).await {
+        Ok(replies) => Response::from_bytes(replies),
+        Err(detail) => http::problem(&Problem::new(400, "invalid_chunk", "The chunk cannot be read", detail)),
+    }
+}
+
+/// The cron of every five minutes.
+#[event(scheduled)]
+async fn scheduled(_event: ScheduledEvent, env: Env, _context: ScheduleContext) {
+    if let Err(error) = upkeep::run(&env).await {
+        telemetry::error("the cron failed", &error);
+    }
+}

@@ -1,0 +1,99 @@
+//! The one object that rebuilds the snapshot, however many ask.
+
+use std::cell::{Cell, RefCell};
+
+use pathstats_edge::bindings::{D1, KV};
+use pathstats_edge::clock::now_ms;
+use pathstats_edge::database::Database;
+use pathstats_edge::snapshot_build::build;
+use pathstats_edge::snapshot_store::SnapshotStore;
+use pathstats_edge::{http, telemetry};
+use pathstats_model::problem::Problem;
+use pathstats_model::snapshot::{next_version, Coalescer, SnapshotDecision, SnapshotReason};
+use worker::{durable_object, DurableObject, Env, Request, Response, Result, State};
+
+use crate::settings::config;
+
+/// Storage key of the last version published, which is also when its rebuild began.
+const LAST_KEY: &str = "last";
+
+/// Coalesces requests to at most one rebuild in `SNAPSHOT_SECONDS`.
+#[durable_object(alarm)]
+pub struct SnapshotDO {
+    state: State,
+    env: Env,
+    coalescer: RefCell<Option<Coalescer>>,
+    building: Cell<bool>,
+}
+
+impl DurableObject for SnapshotDO {
+    fn new(state: State, env: Env) -> Self {
+        Self { state, env, coalescer: RefCell::new(None), building: Cell::new(false) }
+    }
+
+    /// Takes a request for a snapshot; answers at once.
+    async fn fetch(&self, mut request: Request) -> Result<Response> {
+        let body = request.bytes().await?;
+        let Ok(reason) = serde_json::from_slice::<SnapshotReason>(&body) else {
+            let problem = Problem::new(400, "invalid_reason", "The reason cannot be read", "expected a reason for a snapshot");
+            return http::problem(&problem);
+        };
+        self.load().await?;
+        let decision = self.with_coalescer(|coalescer| coalescer.request(reason, now_ms()));
+        if let SnapshotDecision::At(due) = decision {
+            self.state.storage().set_alarm(due.max(now_ms() + 1)).await?;
+        }
+        Response::empty().map(|response| response.with_status(200))
+    }
+
+    /// Rebuilds. Never fails: it is tried again by an alarm of its own.
+    async fn alarm(&self) -> Result<Response> {
+        self.load().await?;
+        if self.building.replace(true) {
+            // The platform runs one alarm at a time; a second one would mean a stuck first one.
+            return Response::empty();
+        }
+        self.with_coalescer(|coalescer| coalescer.begin(now_ms()));
+        let outcome = self.rebuild().await;
+        self.building.set(false);
+        if let Err(error) = outcome {
+            telemetry::warn("the snapshot was not rebuilt and is tried again", &error);
+            let due = self.with_coalescer(|coalescer| coalescer.failed(now_ms()));
+            self.state.storage().set_alarm(due).await?;
+        }
+        Response::empty()
+    }
+}
+
+impl SnapshotDO {
+    /// Loads when the last rebuild was. Two calls at once load the same.
+    async fn load(&self) -> Result<()> {
+        if self.coalescer.borrow().is_none() {
+            let last: Option<f64> = self.state.storage().get(LAST_KEY).await?;
+            #[allow(clippy::cast_possible_truncation)]
+            let last = last.map(|last| last as i64);
+            let mut coalescer = self.coalescer.borrow_mut();
+            coalescer.get_or_insert(Coalescer::new(config(&self.env).snapshot_every_ms, last));
+        }
+        Ok(())
+    }
+
+    fn with_coalescer<T>(&self, act: impl FnOnce(&mut Coalescer) -> T) -> T {
+        let mut coalescer = self.coalescer.borrow_mut();
+        act(coalescer.get_or_insert_with(|| Coalescer::new(config(&self.env).snapshot_every_ms, None)))
+    }
+
+    async fn rebuild(&self) -> Result<()> {
+        let started = now_ms();
+        let store = SnapshotStore::new(self.env.kv(KV)?);
+        // 1. Read. Again: reads only.
+        let prev = store.pointer().await?.map(|pointer| pointer.version);
+        let snapshot = build(&Database::new(self.env.d1(D1)?), next_version(prev, started), started).await?;
+        // 2. Publish. Dying within leaves the pointer at the snapshot before. Again: a new version.
+        store.publish(&snapshot, prev).await?;
+        // 3. Remember when, so that an evicted object keeps its distance.
+        #[allow(clippy::cast_precision_loss)]
+        let last = started as f64;
+        self.state.storage().put(LAST_KEY, last).await
+    }
+}

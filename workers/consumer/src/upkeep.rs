@@ -1,0 +1,73 @@
+//! What the cron of every five minutes does.
+
+use pathstats_edge::bindings::{D1, SNAPSHOT_DO, SNAPSHOT_OBJECT};
+use pathstats_edge::database::Database;
+use pathstats_edge::http::post;
+use pathstats_edge::telemetry::{self, Level};
+use pathstats_model::calls::SNAPSHOT_PATH;
+use pathstats_model::ingest::{Delivery, Settlement};
+use pathstats_model::snapshot::SnapshotReason;
+use serde_json::json;
+use worker::{Env, Result};
+
+use crate::intake::take_in_kept;
+
+/// Messages of the outbox taken in at once, as in a batch of the queue.
+const OUTBOX_BATCH: usize = 100;
+
+/// Batches of the outbox in one run: a run makes at most some thousand calls. The rest waits five
+/// minutes.
+const OUTBOX_BATCHES: usize = 20;
+
+/// Drains the outbox and asks for a snapshot. One failing does not keep the other from running.
+pub async fn run(env: &Env) -> Result<()> {
+    let drained = drain_outbox(env).await;
+    ask_for_snapshot(env, SnapshotReason::Cron).await?;
+    drained
+}
+
+/// Takes messages in as if the queue had delivered them, then removes those that are durable.
+/// Dying between the two takes them in again: the objects and raw rows know the ids.
+async fn drain_outbox(env: &Env) -> Result<()> {
+    let database = Database::new(env.d1(D1)?);
+    for _ in 0..OUTBOX_BATCHES {
+        let rows = database.outbox(OUTBOX_BATCH).await?;
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let deliveries: Vec<Delivery> = rows
+            .iter()
+            .map(|row| Delivery { message_id: row.id.clone(), body: row.body.clone(), failed_before: 0 })
+            .collect();
+        let ingested = take_in_kept(env, &deliveries).await?;
+        let durable: Vec<&str> = rows
+            .iter()
+            .zip(&ingested.settlements)
+            .filter(|(_, settlement)| **settlement == Settlement::Acknowledge)
+            .map(|(row, _)| row.id.as_str())
+            .collect();
+        database.remove_from_outbox(&durable).await?;
+        let details = json!({ "taken": durable.len(), "left": rows.len() - durable.len() });
+        telemetry::log(Level::Info, "messages were taken from the outbox", details);
+        if durable.len() < rows.len() {
+            // What failed now would fail again at once.
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+/// Asks the one snapshot object for a rebuild.
+///
+/// # Errors
+///
+/// When the object cannot be reached.
+pub async fn ask_for_snapshot(env: &Env, reason: SnapshotReason) -> Result<()> {
+    let stub = env.durable_object(SNAPSHOT_DO)?.get_by_name(SNAPSHOT_OBJECT)?;
+    let body = serde_json::to_vec(&reason)?;
+    let mut response = stub.fetch_with_request(post(SNAPSHOT_PATH, &body)?).await?;
+    match response.status_code() {
+        200 => Ok(()),
+        _ => Err(response.text().await?.into()),
+    }
+}

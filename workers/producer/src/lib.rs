@@ -1,0 +1,34 @@
+//! The producer: proxies the origin and records each request behind the answer; takes events at
+//! `POST /collect` from services that are not proxied.
+//!
+//! | request | goes to |
+//! | --- | --- |
+//! | `/collect` | [`collect`] |
+//! | everything else | [`proxy`] |
+
+mod collect;
+mod proxy;
+
+use pathstats_edge::{http, telemetry};
+use pathstats_model::problem::Problem;
+use worker::{event, Context, Env};
+
+/// Any request.
+#[event(fetch)]
+async fn fetch(request: web_sys::Request, env: Env, context: Context) -> worker::Result<web_sys::Response> {
+    if is_collect(&request.url()) {
+        let answer = collect::answer(request.into(), &env).await.or_else(|error| {
+            telemetry::error("/collect failed", &error);
+            http::problem(&Problem::new(500, "internal", "Something went wrong here", "try again later"))
+        })?;
+        return Ok(answer.into());
+    }
+    proxy::forward(request, env, &context).await
+}
+
+/// Whether the URL's path is `/collect`.
+fn is_collect(url: &str) -> bool {
+    let path = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let path = path.split(['?', '#']).next().unwrap_or_default();
+    path.split_once('/').is_some_and(|(_, path)| path == "collect")
+}
