@@ -35,17 +35,18 @@ diagnostics.subscribe("child_process", ({ process: child }) => {
  * - `state`: folder that keeps D1, KV, R2 and Durable Objects; the same folder again goes on with them.
  * - `ports`: a port for a Worker by name; 0, or none given, is any free one.
  * - `vars`: values that replace those of the configs, by Worker: `{ consumer: { FLUSH_SECONDS: "1" } }`.
+ * - `batchSeconds`: the longest that a queue waits for its batch to fill; none given, what the configs say.
  * - `crons`: whether the configs' schedules fire by themselves.
  * - `onLog({ level, message })`: each line that the Workers log.
  */
-export async function startRuntime({ state = STATE, ports = PORTS, vars = {}, crons = true, onLog = printProblems } = {}) {
+export async function startRuntime({ state = STATE, ports = PORTS, vars = {}, batchSeconds, crons = true, onLog = printProblems } = {}) {
   const workers = [...WORKERS.map((name) => ({ name, config: configOf(name) })), { name: "origin", config: DEMO_ORIGIN_CONFIG }].map(readWorker);
   await claim(state);
   await Promise.all(Object.entries(ports).map(([name, port]) => requireFreePort(name, port)));
   mkdirSync(state, { recursive: true });
   const temporary = join(state, "tmp");
   const options = (chosen) => convertV4MiniflareOptions({
-    workers: workers.map((worker) => miniflareWorker(worker, vars[worker.name], chosen[worker.name] ?? 0)),
+    workers: workers.map((worker) => miniflareWorker(worker, vars[worker.name], chosen[worker.name] ?? 0, batchSeconds)),
     host: HOST,
     port: 0,
     // No made-up `request.cf`: miniflare would ask the network for one.
@@ -100,8 +101,19 @@ export async function startRuntime({ state = STATE, ports = PORTS, vars = {}, cr
     objectIds: (name, className) => miniflare.listDurableObjectIds(className, scriptOf(name)),
     /** SQLite file of a Durable Object, to be read with `node:sqlite` (objects written in Rust take no SQL from outside). */
     objectFile: (name, className, id) => join(state, "do", `${scriptOf(name)}-${className}`, `${id}.sqlite`),
-    /** Evicts a Durable Object: its memory goes, its storage stays. `object` is `{ name }` or `{ id }`. */
-    evict: (name, className, object) => miniflare.unsafeEvictDurableObject(scriptOf(name), className, object),
+    /**
+     * Evicts a Durable Object: its memory goes, its storage stays. `object` is `{ name }` or `{ id }`. Resolves to
+     * false for an object that is not in memory.
+     */
+    evict: async (name, className, object) => {
+      try {
+        await miniflare.unsafeEvictDurableObject(scriptOf(name), className, object);
+        return true;
+      } catch (error) {
+        if (/not currently running/.test(error.message)) return false;
+        throw error;
+      }
+    },
     /** CPU time that the runtime has used, in milliseconds, and its memory in bytes (Linux only). */
     usage: () => usageOf(runtimeProcess?.pid),
     /** Ends the runtime as a power cut would (SIGKILL), and starts it again on what it had stored, on the same ports. */
@@ -142,7 +154,7 @@ function readWorker({ name, config }) {
 }
 
 /** A Worker's script is its main file and the wasm files beside it: builds are whole, and nothing is bundled again. */
-function miniflareWorker({ script, workerOptions, main }, vars, port) {
+function miniflareWorker({ script, workerOptions, main }, vars, port, batchSeconds) {
   const folder = dirname(main);
   const wasm = readdirSync(folder).filter((file) => file.endsWith(".wasm"));
   return {
@@ -150,11 +162,17 @@ function miniflareWorker({ script, workerOptions, main }, vars, port) {
     name: script,
     rootPath: ROOT,
     bindings: { ...workerOptions.bindings, ...vars },
+    queueConsumers: consumersOf(workerOptions, batchSeconds),
     modulesRules: undefined,
     modulesRoot: folder,
     modules: [{ type: "ESModule", path: main }, ...wasm.map((file) => ({ type: "CompiledWasm", path: join(folder, file) }))],
     unsafeDirectSockets: [{ host: HOST, port }],
   };
+}
+
+function consumersOf({ queueConsumers = {} }, batchSeconds) {
+  if (batchSeconds === undefined) return queueConsumers;
+  return Object.fromEntries(Object.entries(queueConsumers).map(([queue, settings]) => [queue, { ...settings, maxBatchTimeout: batchSeconds }]));
 }
 
 async function requireFreePort(name, port) {

@@ -7,6 +7,7 @@ mod formats;
 mod generate;
 mod moment;
 mod progress;
+mod replay;
 mod secrets;
 
 use std::process::ExitCode;
@@ -15,11 +16,16 @@ use clap::{Parser, Subcommand};
 
 /// Path statistics for HTTP traffic, from the command line.
 #[derive(Debug, Parser)]
-#[command(name = "pathstats", version, max_term_width = 100, after_help = "\
+#[command(
+    name = "pathstats",
+    version,
+    max_term_width = 100,
+    after_help = "\
 Examples:
   pathstats generate --events 100000 --out traffic.jsonl.gz
   pathstats replay traffic.jsonl.gz
-  pathstats replay --shift-to now '/var/log/nginx/access.log*'")]
+  pathstats replay --shift-to now '/var/log/nginx/access.log*'"
+)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -27,11 +33,23 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Replay(replay::ReplayArgs),
     Generate(generate::GenerateArgs),
 }
 
 fn main() -> ExitCode {
-    let result = match Cli::parse().command {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and the version come this way too: they are no failure. Usage is 1, as every
+            // failure that is not the log's.
+            let failed = error.use_stderr();
+            let _ = error.print();
+            return ExitCode::from(u8::from(failed));
+        }
+    };
+    let result = match cli.command {
+        Command::Replay(args) => replay::run(&args).map(ExitCode::from),
         Command::Generate(args) => generate::run(&args).map(|()| ExitCode::SUCCESS),
     };
     result.unwrap_or_else(|failure| {

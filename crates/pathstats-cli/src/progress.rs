@@ -36,14 +36,23 @@ impl Progress {
         let bar = (terminal && !hidden).then(|| {
             let template = match (total.is_some(), bytes) {
                 (true, true) => "{bar:32} {percent:>3} %  {bytes}/{total_bytes}  {msg}  {eta} left",
-                (true, false) => "{bar:32} {percent:>3} %  {human_pos}/{human_len}  {per_sec}  {eta} left{msg}",
+                (true, false) => {
+                    "{bar:32} {percent:>3} %  {human_pos}/{human_len}  {per_sec}  {eta} left{msg}"
+                }
                 (false, _) => "{spinner} {bytes}  {msg}  {elapsed}",
             };
-            let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+            let style = ProgressStyle::with_template(template)
+                .unwrap_or_else(|_| ProgressStyle::default_bar());
             let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::stderr_with_hz(10));
             bar.with_style(style.progress_chars("█▉▊▋▌▍▎▏ "))
         });
-        Self { bar, lines: !terminal && !hidden, last_line: clock::instant(), total, bytes }
+        Self {
+            bar,
+            lines: !terminal && !hidden,
+            last_line: clock::instant(),
+            total,
+            bytes,
+        }
     }
 
     /// Shows this position, and what else there is to say.
@@ -53,7 +62,10 @@ impl Progress {
             bar.set_message(message.to_owned());
         } else if self.lines && self.last_line.elapsed() >= LINE_EVERY {
             self.last_line = clock::instant();
-            let share = self.total.filter(|total| *total > 0).map(|total| position.min(total) * 100 / total);
+            let share = self
+                .total
+                .filter(|total| *total > 0)
+                .map(|total| position.min(total) * 100 / total);
             let unit = if self.bytes { "bytes" } else { "events" };
             let share = share.map_or_else(String::new, |share| format!("{share} %, "));
             eprintln!("{share}{position} {unit} {message}");

@@ -55,6 +55,8 @@ async fn queue(env: &Env, messages: &[String]) -> Result<()> {
     match messages {
         [] => Ok(()),
         [one] => queue.send_raw(text(one)).await,
-        many => queue.send_raw_batch(BatchMessageBuilder::new().messages(many.iter().map(text)).build()).await,
+        many => {
+            queue.send_raw_batch(BatchMessageBuilder::new().messages(many.iter().map(text)).build()).await
+        }
     }
 }

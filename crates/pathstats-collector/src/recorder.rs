@@ -109,7 +109,13 @@ impl Recorder {
         }
     }
 
-    fn event(&self, started: &Started, address: &str, status: u16, ended_ms: i64) -> Result<TrafficEvent, String> {
+    fn event(
+        &self,
+        started: &Started,
+        address: &str,
+        status: u16,
+        ended_ms: i64,
+    ) -> Result<TrafficEvent, String> {
         let url = started.request.url();
         let path = self.config.path_policy.apply(target(&url));
         let request_id = header(&started.request, "CF-Ray").unwrap_or_else(random_id);
@@ -155,7 +161,9 @@ fn header(request: &web_sys::Request, name: &str) -> Option<String> {
 fn country(request: &web_sys::Request) -> Option<[u8; 2]> {
     let cf = js_sys::Reflect::get(request, &JsValue::from_str("cf")).ok().filter(JsValue::is_object)?;
     let code = js_sys::Reflect::get(&cf, &JsValue::from_str("country")).ok()?.as_string()?;
-    <[u8; 2]>::try_from(code.as_bytes()).ok().filter(|c| c.iter().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit()))
+    <[u8; 2]>::try_from(code.as_bytes())
+        .ok()
+        .filter(|c| c.iter().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit()))
 }
 
 /// Where the platform gives no ray id, as locally: 53 random bits.

@@ -35,8 +35,6 @@ pub const SIGN_IN_LIMIT: &str = "SIGN_IN_LIMIT";
 /// Name of the one [`SNAPSHOT_DO`] object.
 pub const SNAPSHOT_OBJECT: &str = "snapshot";
 
-/// Name of the queue of events.
-pub const EVENTS_QUEUE_NAME: &str = "traffic-events";
 /// Ending of the name of the queue of messages whose attempts are used up.
 pub const DEAD_LETTER_QUEUE_ENDING: &str = "-dlq";
 

@@ -74,7 +74,8 @@ impl Database {
     ///
     /// When D1 refuses.
     pub async fn store_dead_letters(&self, letters: &[DeadLetter], now_ms: i64) -> Result<()> {
-        const INSERT: &str = "INSERT OR IGNORE INTO dead_letters (id, reason, detail, body, attempts, first_seen) \
+        const INSERT: &str =
+            "INSERT OR IGNORE INTO dead_letters (id, reason, detail, body, attempts, first_seen) \
              SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, ?2 FROM json_each(?1)";
         let rows =
             json_parameters(letters.iter().map(|l| (&l.id, l.reason, &l.detail, &l.body, l.attempts)))?;
@@ -150,14 +151,15 @@ impl Database {
         Ok(())
     }
 
-    /// Marks a row sealed if it has this revision; `false` when there is none such.
+    /// Marks a row sealed if it has at least this revision (more, should an object have been restored
+    /// from an older state); `false` when there is none such.
     ///
     /// # Errors
     ///
     /// When D1 refuses.
     pub async fn seal_hour(&self, key: &PathHour, revision: u64, now_ms: i64) -> Result<bool> {
         const UPDATE: &str =
-            "UPDATE path_stats_hourly SET sealed_at = ?4 WHERE hour_bucket = ?1 AND path = ?2 AND revision = ?3";
+            "UPDATE path_stats_hourly SET sealed_at = ?4 WHERE hour_bucket = ?1 AND path = ?2 AND revision >= ?3";
         let result = self
             .d1
             .prepare(UPDATE)
@@ -179,8 +181,11 @@ impl Database {
         }
         const SELECT: &str = "SELECT path FROM path_stats_hourly WHERE hour_bucket BETWEEN ?1 AND ?2 \
              GROUP BY path ORDER BY sum(requests) DESC, path LIMIT ?3";
-        let statement =
-            self.d1.prepare(SELECT).bind(&[from.to_string().into(), to.to_string().into(), count(limit as u64)])?;
+        let statement = self.d1.prepare(SELECT).bind(&[
+            from.to_string().into(),
+            to.to_string().into(),
+            count(limit as u64),
+        ])?;
         Ok(statement.all().await?.results::<Row>()?.into_iter().map(|row| row.path).collect())
     }
 
@@ -208,7 +213,12 @@ impl Database {
             .await?
             .results::<Row>()?
             .into_iter()
-            .map(|row| Ok(SketchRow { sketches: from_hex(&row.sketches).ok_or("a BLOB is no hexadecimal text")?, path: row.path }))
+            .map(|row| {
+                Ok(SketchRow {
+                    sketches: from_hex(&row.sketches).ok_or("a BLOB is no hexadecimal text")?,
+                    path: row.path,
+                })
+            })
             .collect()
     }
 
@@ -218,8 +228,10 @@ impl Database {
     ///
     /// When D1 cannot be read or an id is none.
     pub async fn first_and_last_event(&self) -> Result<Option<(EventId, EventId)>> {
-        let first: Option<String> = self.d1.prepare("SELECT min(id) AS id FROM traffic_events").first(Some("id")).await?;
-        let last: Option<String> = self.d1.prepare("SELECT max(id) AS id FROM traffic_events").first(Some("id")).await?;
+        let first: Option<String> =
+            self.d1.prepare("SELECT min(id) AS id FROM traffic_events").first(Some("id")).await?;
+        let last: Option<String> =
+            self.d1.prepare("SELECT max(id) AS id FROM traffic_events").first(Some("id")).await?;
         let parse = |id: String| id.parse::<EventId>().map_err(|error| Error::RustError(error.to_string()));
         Ok(first.map(parse).transpose()?.zip(last.map(parse).transpose()?))
     }
@@ -242,8 +254,10 @@ impl Database {
     ///
     /// When D1 cannot be read.
     pub async fn outbox(&self, limit: usize) -> Result<Vec<OutboxRow>> {
-        let statement =
-            self.d1.prepare("SELECT id, body FROM outbox ORDER BY id LIMIT ?1").bind(&[count(limit as u64)])?;
+        let statement = self
+            .d1
+            .prepare("SELECT id, body FROM outbox ORDER BY id LIMIT ?1")
+            .bind(&[count(limit as u64)])?;
         statement.all().await?.results()
     }
 

@@ -14,7 +14,11 @@ use crate::telemetry::warn;
 /// Counts each group in its object. The first 45 are called from here; each further chunk of 45
 /// goes to `consumer`, a binding of the consumer to itself, where it has an invocation's budget of
 /// its own. All run at once. Again: the objects know the ids.
-pub async fn count_groups(objects: &ObjectNamespace, consumer: &Fetcher, groups: &[Group]) -> Vec<CountReply> {
+pub async fn count_groups(
+    objects: &ObjectNamespace,
+    consumer: &Fetcher,
+    groups: &[Group],
+) -> Vec<CountReply> {
     let calls: Vec<Vec<u8>> =
         groups.iter().map(|group| CountCall::encode(&group.key, group.row, &group.events)).collect();
     let (own, others) = calls.split_at(calls.len().min(CHUNK_CALLS));
@@ -38,7 +42,10 @@ pub async fn count_chunk(objects: &ObjectNamespace, body: &[u8]) -> core::result
     Ok(encode_replies(&count_calls(objects, calls.into_iter()).await))
 }
 
-async fn count_calls<'a>(objects: &ObjectNamespace, calls: impl Iterator<Item = &'a [u8]>) -> Vec<CountReply> {
+async fn count_calls<'a>(
+    objects: &ObjectNamespace,
+    calls: impl Iterator<Item = &'a [u8]>,
+) -> Vec<CountReply> {
     join_all(calls.map(|call| async move {
         count_one(objects, call).await.unwrap_or_else(|error| {
             warn("a group was not counted", &error);

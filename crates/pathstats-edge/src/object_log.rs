@@ -17,12 +17,21 @@ impl ObjectLog {
         Self { sql }
     }
 
-    fn write(&self, number: u64, bytes: &[u8]) -> Result<(), Error> {
+    /// Whether the object ever counted: one that did not has no table, and a look at it must not
+    /// make one. Asked of the schema, since a read that fails must not pass for an empty log.
+    fn exists(&self) -> Result<bool, Error> {
+        let tables =
+            self.sql.exec("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'log'", None)?;
+        let exists = tables.raw().next().transpose()?.is_some();
+        Ok(exists)
+    }
+
+    fn write(&self, statement: &str, number: u64, bytes: &[u8]) -> Result<(), Error> {
         // A log never has 2^53 rows.
         #[allow(clippy::cast_precision_loss)]
         let number = JsValue::from_f64(number as f64);
         let bytes = JsValue::from(js_sys::Uint8Array::from(bytes));
-        self.sql.exec_raw("INSERT OR REPLACE INTO log VALUES (?, ?)", vec![number, bytes])?;
+        self.sql.exec_raw(statement, vec![number, bytes])?;
         Ok(())
     }
 }
@@ -32,11 +41,10 @@ impl Log for ObjectLog {
 
     fn load(&self) -> Result<Stored, Error> {
         let mut stored = Stored::default();
-        // An object that never counted has no table, and a look at it must not make one.
-        let Ok(cursor) = self.sql.exec("SELECT number, body FROM log ORDER BY number", None) else {
+        if !self.exists()? {
             return Ok(stored);
-        };
-        for row in cursor.raw() {
+        }
+        for row in self.sql.exec("SELECT number, body FROM log ORDER BY number", None)?.raw() {
             let mut row = row?.into_iter();
             match (row.next(), row.next()) {
                 (Some(SqlStorageValue::Integer(0)), Some(SqlStorageValue::Blob(bytes))) => {
@@ -57,10 +65,11 @@ impl Log for ObjectLog {
                 None,
             )?;
         }
-        self.write(number, row)
+        // A row is never replaced: a number that is taken means that two instances write.
+        self.write("INSERT INTO log VALUES (?, ?)", number, row)
     }
 
     fn checkpoint(&mut self, bytes: &[u8]) -> Result<(), Error> {
-        self.write(0, bytes)
+        self.write("INSERT OR REPLACE INTO log VALUES (?, ?)", 0, bytes)
     }
 }

@@ -120,6 +120,8 @@ fn body_text(body: &JsValue) -> String {
     };
     match bytes {
         Some(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
-        None => js_sys::JSON::stringify(body).map_or_else(|_| "(a body without text)".to_owned(), String::from),
+        None => {
+            js_sys::JSON::stringify(body).map_or_else(|_| "(a body without text)".to_owned(), String::from)
+        }
     }
 }

@@ -95,7 +95,7 @@ pub enum AlarmPlan {
     Seal {
         /// The row.
         key: PathHour,
-        /// The revision that it must have.
+        /// The revision that it must have at least.
         revision: u64,
     },
     /// Nothing yet: set the alarm to this time.
@@ -132,6 +132,8 @@ pub enum AfterSeal {
 pub struct Aggregator {
     cadence: Cadence,
     state: Option<State>,
+    /// Its deletion is under way: what is in the log no longer counts for anything.
+    deleting: bool,
 }
 
 #[derive(Debug, Default)]
@@ -144,7 +146,10 @@ struct State {
     updates: u64,
     /// The last revision that D1 has.
     flushed: u64,
+    /// When D1 was last written, or refused to be.
     last_flush_ms: Option<i64>,
+    /// When the first row was received.
+    first_update_ms: Option<i64>,
     last_update_ms: i64,
     /// When the flush is due, while there is something to flush.
     due_ms: Option<i64>,
@@ -159,7 +164,7 @@ impl Aggregator {
     /// An object not yet loaded.
     #[must_use]
     pub const fn new(cadence: Cadence) -> Self {
-        Self { cadence, state: None }
+        Self { cadence, state: None, deleting: false }
     }
 
     /// Counts the events of a call that the object does not have yet.
@@ -171,14 +176,25 @@ impl Aggregator {
     ///
     /// See [`AggregatorError`]. The state in memory is forgotten when storage refused, since the
     /// row may have been written or not.
-    pub fn count<L: Log>(&mut self, log: &mut L, body: &[u8], now_ms: i64) -> Result<Counted, AggregatorError<L::Error>> {
+    pub fn count<L: Log>(
+        &mut self,
+        log: &mut L,
+        body: &[u8],
+        now_ms: i64,
+    ) -> Result<Counted, AggregatorError<L::Error>> {
         let call = CountCall::decode(body)?;
+        if self.deleting {
+            return Ok(Counted { reply: CountReply::NotNow, alarm: None });
+        }
         let cadence = self.cadence;
         let state = self.loaded(log)?;
         let key = match &state.key {
             Some(own) if own.to_string() == call.name => None,
             Some(own) => {
-                return Err(AggregatorError::OtherObject { own: own.to_string(), called: call.name.to_owned() });
+                return Err(AggregatorError::OtherObject {
+                    own: own.to_string(),
+                    called: call.name.to_owned(),
+                });
             }
             // An empty object whose row is there must not begin anew.
             None if matches!(call.row, RowState::Live | RowState::Sealed) => {
@@ -207,7 +223,7 @@ impl Aggregator {
         let counted = u32::try_from(fresh.len()).unwrap_or(u32::MAX);
         let reply = CountReply::Counted { counted, duplicates };
         if fresh.is_empty() {
-            return Ok(Counted { reply, alarm: None });
+            return Ok(Counted { reply, alarm: state.arm_again(cadence) });
         }
         // 2. Write. One row, and the platform commits it before the reply leaves.
         let number = state.updates + 1;
@@ -230,6 +246,7 @@ impl Aggregator {
     ///
     /// When the log cannot be loaded.
     pub fn alarm<L: Log>(&mut self, log: &L, now_ms: i64) -> Result<AlarmPlan, AggregatorError<L::Error>> {
+        self.deleting = false;
         let cadence = self.cadence;
         let state = self.loaded(log)?;
         state.alarm_ms = None;
@@ -263,14 +280,19 @@ impl Aggregator {
     /// # Errors
     ///
     /// When storage refuses.
-    pub fn flushed<L: Log>(&mut self, log: &mut L, revision: u64, now_ms: i64) -> Result<i64, AggregatorError<L::Error>> {
+    pub fn flushed<L: Log>(
+        &mut self,
+        log: &mut L,
+        revision: u64,
+        now_ms: i64,
+    ) -> Result<i64, AggregatorError<L::Error>> {
         let cadence = self.cadence;
         let state = self.loaded(log)?;
         state.flushed = state.flushed.max(revision);
         state.last_flush_ms = Some(now_ms);
         let next = if state.updates > state.flushed {
             let due = if state.asks_for_snapshot && asked_after(revision, state.updates) {
-                cadence.forward(now_ms, state.last_flush_ms)
+                state.forward(cadence, now_ms)
             } else {
                 state.asks_for_snapshot = false;
                 cadence.due(now_ms)
@@ -297,7 +319,10 @@ impl Aggregator {
     pub fn sealed(&mut self, revision: u64, found: bool, now_ms: i64) -> AfterSeal {
         let Some(state) = &mut self.state else { return AfterSeal::FlushAgain(now_ms) };
         if found && state.updates == revision {
-            self.state = Some(State::default());
+            // Forgotten, not emptied: should the deletion fail, the log is still there, and loading it
+            // seals again. What comes before the deletion ends would be deleted with it.
+            self.state = None;
+            self.deleting = true;
             return AfterSeal::Delete;
         }
         if !found {
@@ -309,12 +334,16 @@ impl Aggregator {
         AfterSeal::FlushAgain(now_ms)
     }
 
-    /// D1 refused a flush or a seal: when to try again. The platform drops an alarm that failed six
+    /// D1 refused a flush or a seal, or the deletion failed: when to try again. The platform drops an alarm that failed six
     /// times, so failures are caught and the alarm is set anew.
     pub fn failed(&mut self, now_ms: i64) -> i64 {
+        self.deleting = false;
         let again = self.cadence.due(now_ms);
         if let Some(state) = &mut self.state {
             state.due_ms = state.due_ms.map(|_| again);
+            // An attempt keeps its distance to the next one as a flush does: a D1 that is down is not
+            // asked at every tenth update.
+            state.last_flush_ms = Some(now_ms);
             state.alarm_ms = Some(again);
         }
         again
@@ -322,6 +351,7 @@ impl Aggregator {
 
     /// Forgets what is in memory, as an eviction does.
     pub fn evict(&mut self) {
+        self.deleting = false;
         self.state = None;
     }
 
@@ -363,6 +393,13 @@ impl State {
         }
         self.updates = number;
         self.last_update_ms = now_ms;
+        self.first_update_ms.get_or_insert(now_ms);
+    }
+
+    /// When a flush brought forward at `now_ms` runs. A new object's first one keeps its distance
+    /// from the first update: when an hour begins, all paths are new at once.
+    fn forward(&self, cadence: Cadence, now_ms: i64) -> i64 {
+        cadence.forward(now_ms, self.last_flush_ms.or(self.first_update_ms))
     }
 
     /// The alarm to set after an update, if it must change.
@@ -370,12 +407,23 @@ impl State {
         let mut due = self.due_ms.unwrap_or_else(|| cadence.due(now_ms));
         if asks_for_snapshot(self.updates) {
             self.asks_for_snapshot = true;
-            due = due.min(cadence.forward(now_ms, self.last_flush_ms));
+            due = due.min(self.forward(cadence, now_ms));
         }
         self.due_ms = Some(due);
         if self.alarm_ms == Some(due) {
             return None;
         }
+        self.alarm_ms = Some(due);
+        Some(due)
+    }
+
+    /// The alarm to set after a call that brought nothing new. A row may lie here that was appended
+    /// by a call that failed before it set the alarm; its events come again as duplicates only.
+    fn arm_again(&mut self, cadence: Cadence) -> Option<i64> {
+        if self.updates == self.flushed || self.alarm_ms.is_some() {
+            return None;
+        }
+        let due = *self.due_ms.get_or_insert(cadence.due(self.last_update_ms));
         self.alarm_ms = Some(due);
         Some(due)
     }
@@ -419,13 +467,15 @@ impl State {
             }
             state.updates = number;
             state.last_update_ms = received_ms;
+            state.first_update_ms.get_or_insert(received_ms);
             if number > state.flushed {
-                // As if it had just been received: the earliest due time of all rows not flushed.
+                // As if it had just been received: the earliest due time of all rows not flushed, and
+                // for a row received during the last flush as long after that one.
                 let due = if asks_for_snapshot(number) {
                     state.asks_for_snapshot = true;
-                    cadence.forward(received_ms, state.last_flush_ms)
+                    state.forward(cadence, received_ms)
                 } else {
-                    cadence.due(received_ms)
+                    cadence.due(received_ms.max(state.last_flush_ms.unwrap_or(received_ms)))
                 };
                 state.due_ms = Some(state.due_ms.map_or(due, |earlier| earlier.min(due)));
             }

@@ -236,9 +236,13 @@ mod tests {
 
     #[test]
     fn replies_read_back_and_missing_ones_have_failed() {
-        let replies = [CountReply::Counted { counted: 3, duplicates: 70_000 }, CountReply::NotNow, CountReply::Failed];
+        let replies =
+            [CountReply::Counted { counted: 3, duplicates: 70_000 }, CountReply::NotNow, CountReply::Failed];
         assert_eq!(decode_replies(&encode_replies(&replies), 3), replies);
-        assert_eq!(decode_replies(&encode_replies(&replies)[..15], 3), [replies[0], CountReply::Failed, CountReply::Failed]);
+        assert_eq!(
+            decode_replies(&encode_replies(&replies)[..15], 3),
+            [replies[0], CountReply::Failed, CountReply::Failed]
+        );
         assert_eq!(decode_replies(b"", 1), [CountReply::Failed]);
     }
 }

@@ -99,7 +99,10 @@ mod tests {
         assert_eq!(today, hasher.hash("::ffff:203.0.113.9", day("2025-10-15")));
         assert_ne!(today, hasher.hash("203.0.113.9", day("2025-10-16")));
         assert_ne!(today, hasher.hash("203.0.113.10", day("2025-10-15")));
-        assert_ne!(today, IpHasher::new("another secret of 16").unwrap().hash("203.0.113.9", day("2025-10-15")));
+        assert_ne!(
+            today,
+            IpHasher::new("another secret of 16").unwrap().hash("203.0.113.9", day("2025-10-15"))
+        );
         assert_eq!(
             hasher.hash("2001:DB8:0::1", day("2025-10-15")),
             hasher.hash("2001:db8::1", day("2025-10-15"))

@@ -39,7 +39,10 @@ impl ClientSketch {
             let mut hex = [0; 16];
             for (at, digit) in hex.iter_mut().enumerate() {
                 let nibble = (client_ip_hash >> (60 - 4 * at)) & 0xf;
-                *digit = b"0123456789abcdef".get(usize::try_from(nibble).unwrap_or_default()).copied().unwrap_or(b'0');
+                *digit = b"0123456789abcdef"
+                    .get(usize::try_from(nibble).unwrap_or_default())
+                    .copied()
+                    .unwrap_or(b'0');
             }
             sketch.update(raw_bytes::from_str(core::str::from_utf8(&hex).unwrap_or_default()));
         }

@@ -93,8 +93,13 @@ impl RecorderConfig {
             country: switch(variables, "RECORD_COUNTRY")?,
             path_policy: path_ids.parse().map_err(|error| invalid("PATH_IDS", &path_ids, &error))?,
             sampling: Sampling::parse(&ratio, &routes).map_err(|error| {
-                let wrong_ratio = ratio.parse::<f64>().map_or(true, |r| Sampling::parse(&r.to_string(), "[]").is_err());
-                if wrong_ratio { invalid("SAMPLE_RATIO", &ratio, &error) } else { invalid("SAMPLE_ROUTES", &routes, &error) }
+                let wrong_ratio =
+                    ratio.parse::<f64>().map_or(true, |r| Sampling::parse(&r.to_string(), "[]").is_err());
+                if wrong_ratio {
+                    invalid("SAMPLE_RATIO", &ratio, &error)
+                } else {
+                    invalid("SAMPLE_ROUTES", &routes, &error)
+                }
             })?,
         })
     }
@@ -206,7 +211,11 @@ fn switch(variables: &impl Variables, name: &'static str) -> Result<bool, Config
 }
 
 fn invalid(name: &'static str, found: &str, expected: &impl ToString) -> ConfigError {
-    ConfigError::Invalid { name, found: crate::event::cut(found, 200).to_owned(), expected: expected.to_string() }
+    ConfigError::Invalid {
+        name,
+        found: crate::event::cut(found, 200).to_owned(),
+        expected: expected.to_string(),
+    }
 }
 
 #[cfg(test)]
@@ -233,7 +242,10 @@ mod tests {
         for (pairs, says) in [
             (&[][..], "variable IP_HASH_SECRET is not set"),
             (&[("IP_HASH_SECRET", "short")][..], "secret IP_HASH_SECRET is too short"),
-            (&[("RECORD_CLIENT_IP", "no")][..], "variable RECORD_CLIENT_IP is \"no\": expected \"on\" or \"off\""),
+            (
+                &[("RECORD_CLIENT_IP", "no")][..],
+                "variable RECORD_CLIENT_IP is \"no\": expected \"on\" or \"off\"",
+            ),
             (&[("RECORD_CLIENT_IP", "off"), ("PATH_IDS", "all")][..], "variable PATH_IDS is \"all\""),
             (&[("RECORD_CLIENT_IP", "off"), ("SAMPLE_RATIO", "2")][..], "variable SAMPLE_RATIO is \"2\""),
             (&[("RECORD_CLIENT_IP", "off"), ("SAMPLE_ROUTES", "x")][..], "variable SAMPLE_ROUTES is \"x\""),
@@ -246,9 +258,15 @@ mod tests {
     #[test]
     fn wrong_numbers_and_tokens_name_their_variable_and_never_the_secret() {
         let error = ConsumerConfig::from_variables(&with(&[("FLUSH_SECONDS", "0")])).unwrap_err();
-        assert_eq!(error.to_string(), "variable FLUSH_SECONDS is \"0\": expected a whole number from 1 to 3600");
+        assert_eq!(
+            error.to_string(),
+            "variable FLUSH_SECONDS is \"0\": expected a whole number from 1 to 3600"
+        );
         let error = ApiConfig::from_variables(&with(&[("READ_TOKEN", "hunter2")])).unwrap_err();
         assert_eq!(error.to_string(), "secret READ_TOKEN is too short: expected 16 characters at least");
-        assert!(ApiConfig::from_variables(&with(&[])).unwrap_err().to_string().contains("READ_TOKEN is not set"));
+        assert!(ApiConfig::from_variables(&with(&[]))
+            .unwrap_err()
+            .to_string()
+            .contains("READ_TOKEN is not set"));
     }
 }

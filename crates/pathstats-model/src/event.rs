@@ -140,9 +140,9 @@ impl TrafficEvent {
             (Some(id), _) | (None, Some(id)) => id,
             (None, None) => return Err(EventError::Missing("id")),
         };
-        let id: EventId = id_text.parse().map_err(|_| {
-            invalid("id", &quote(id_text), "13 digits, '-', 8 lower-case hexadecimal digits")
-        })?;
+        let id: EventId = id_text
+            .parse()
+            .map_err(|_| invalid("id", &quote(id_text), "13 digits, '-', 8 lower-case hexadecimal digits"))?;
         let timestamp = wire.timestamp.ok_or(EventError::Missing("timestamp"))?;
         if timestamp != id.timestamp_ms() {
             return Err(invalid("timestamp", &timestamp, "the milliseconds that `id` begins with"));
@@ -151,7 +151,11 @@ impl TrafficEvent {
         check_path(&path)?;
         let method = wire.method.ok_or(EventError::Missing("method"))?;
         if !is_method(&method) {
-            return Err(invalid("method", &quote(&method), "an HTTP method of 1 to 20 letters, as in \"GET\""));
+            return Err(invalid(
+                "method",
+                &quote(&method),
+                "an HTTP method of 1 to 20 letters, as in \"GET\"",
+            ));
         }
         let status = wire.status.ok_or(EventError::Missing("status"))?;
         let status = u16::try_from(status)
@@ -409,7 +413,9 @@ mod tests {
 
     #[test]
     fn older_names_are_accepted() {
-        let old = MINIMAL.replace("\"id\"", "\"idempotentId\"").replace("\"status\"", "\"meta\":{\"country\":\"NZ\"},\"status\"");
+        let old = MINIMAL
+            .replace("\"id\"", "\"idempotentId\"")
+            .replace("\"status\"", "\"meta\":{\"country\":\"NZ\"},\"status\"");
         let event = TrafficEvent::from_json(&old).unwrap();
         assert_eq!(event.country_text(), Some("NZ"));
         assert_eq!(event.id.to_string(), "1730956800000-a1b2c3d4");
@@ -497,6 +503,9 @@ mod tests {
         assert!(event.check_time(at + 400 * 86_400_000).is_ok());
         assert!(event.check_time(at - MAX_FUTURE_MS).is_ok());
         let error = event.check_time(at - 86_400_000).unwrap_err();
-        assert_eq!(error.to_string(), "field `timestamp` is 86400 s in the future: at most 300 s are accepted");
+        assert_eq!(
+            error.to_string(),
+            "field `timestamp` is 86400 s in the future: at most 300 s are accepted"
+        );
     }
 }

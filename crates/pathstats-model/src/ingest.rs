@@ -236,7 +236,11 @@ async fn look_up<B: Backend>(backend: &B, groups: &mut [Group], now_ms: i64) -> 
     }
 }
 
-async fn store_letters<B: Backend>(backend: &B, letters: &[(usize, DeadLetter)], settled: &mut Settled) -> u64 {
+async fn store_letters<B: Backend>(
+    backend: &B,
+    letters: &[(usize, DeadLetter)],
+    settled: &mut Settled,
+) -> u64 {
     if letters.is_empty() {
         return 0;
     }

@@ -80,7 +80,11 @@ impl LatencySketch {
         #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
         let at = {
             let index = ((quantile.clamp(0.0, 1.0) * count as f64).ceil() as usize).clamp(1, count) - 1;
-            if index + 1 == count { 1.0 } else { (index as f64 + 0.5) / (count - 1) as f64 }
+            if index + 1 == count {
+                1.0
+            } else {
+                (index as f64 + 0.5) / (count - 1) as f64
+            }
         };
         // Only a quantile outside [0, 1] is an error.
         self.sketch.quantile(at).ok().flatten().map(|us| us / 1000.0)

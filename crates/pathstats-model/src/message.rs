@@ -151,7 +151,9 @@ fn decode_lines(text: &str, now_ms: i64) -> Result<Items, MessageError> {
 /// # Errors
 ///
 /// Never: an event always serialises.
-pub fn pack<'a>(events: impl IntoIterator<Item = &'a TrafficEvent>) -> Result<Vec<Vec<String>>, serde_json::Error> {
+pub fn pack<'a>(
+    events: impl IntoIterator<Item = &'a TrafficEvent>,
+) -> Result<Vec<Vec<String>>, serde_json::Error> {
     const OPEN: &str = "{\"version\":1,\"events\":[";
     const CLOSE: &str = "]}";
     let mut sends: Vec<Vec<String>> = Vec::new();
@@ -197,7 +199,9 @@ mod tests {
     const NOW: i64 = 1_730_956_900_000;
 
     fn event(n: u32) -> TrafficEvent {
-        let text = format!(r#"{{"id":"1730956800000-{n:08x}","timestamp":1730956800000,"path":"/a","method":"GET","status":200}}"#);
+        let text = format!(
+            r#"{{"id":"1730956800000-{n:08x}","timestamp":1730956800000,"path":"/a","method":"GET","status":200}}"#
+        );
         TrafficEvent::from_json(&text).unwrap()
     }
 
@@ -215,10 +219,14 @@ mod tests {
 
     #[test]
     fn a_wrong_event_does_not_stop_the_others() {
-        let packed = format!("{{\"version\":1,\"events\":[{{}},{}]}}", serde_json::to_string(&event(2)).unwrap());
+        let packed =
+            format!("{{\"version\":1,\"events\":[{{}},{}]}}", serde_json::to_string(&event(2)).unwrap());
         let items = decode_message(&packed, NOW).unwrap();
         assert_eq!(items.events, [(1, event(2))]);
-        assert_eq!(items.refused, [Refused { index: 0, text: "{}".to_owned(), error: EventError::Missing("id") }]);
+        assert_eq!(
+            items.refused,
+            [Refused { index: 0, text: "{}".to_owned(), error: EventError::Missing("id") }]
+        );
     }
 
     #[test]
@@ -226,7 +234,8 @@ mod tests {
         assert_eq!(decode_message("{\"version\":2,\"events\":[]}", NOW), Err(MessageError::Version(2)));
         assert_eq!(decode_message("hello", NOW).unwrap_err().code(), "not_json");
         assert_eq!(decode_message("[1]", NOW).unwrap_err().code(), "not_an_object");
-        let early = decode_message(&serde_json::to_string(&event(1)).unwrap(), 1_730_956_800_000 - 86_400_000);
+        let early =
+            decode_message(&serde_json::to_string(&event(1)).unwrap(), 1_730_956_800_000 - 86_400_000);
         assert_eq!(early.unwrap_err().code(), "in_future");
     }
 
@@ -239,7 +248,11 @@ mod tests {
         assert_eq!(decode_body(&json(&[a.clone(), b.clone()]), NOW).unwrap().events, both);
         let packed = format!("{{\"version\":1,\"events\":{}}}", json(&[a.clone(), b.clone()]));
         assert_eq!(decode_body(&packed, NOW).unwrap().events, both);
-        let lines = format!("\r\n{}\r\n\n{}\n", serde_json::to_string(&a).unwrap(), serde_json::to_string(&b).unwrap());
+        let lines = format!(
+            "\r\n{}\r\n\n{}\n",
+            serde_json::to_string(&a).unwrap(),
+            serde_json::to_string(&b).unwrap()
+        );
         assert_eq!(decode_body(&lines, NOW).unwrap().events, both);
         let broken = decode_body(&format!("nonsense\n{}", serde_json::to_string(&b).unwrap()), NOW).unwrap();
         assert_eq!((broken.events.len(), broken.refused.len()), (1, 1));

@@ -154,9 +154,8 @@ impl Iterator for PackedEvents<'_> {
 }
 
 fn take<const N: usize>(bytes: &mut &[u8]) -> Result<[u8; N], PackedError> {
-    let (head, rest) = bytes
-        .split_first_chunk::<N>()
-        .ok_or(PackedError::Truncated(N - bytes.len().min(N)))?;
+    let (head, rest) =
+        bytes.split_first_chunk::<N>().ok_or(PackedError::Truncated(N - bytes.len().min(N)))?;
     *bytes = rest;
     Ok(*head)
 }
@@ -176,13 +175,15 @@ pub(crate) mod tests {
             proptest::option::weighted(0.9, 0u64..5_000),
             prop_oneof![9 => Just(WEIGHT_ONE), 1 => 1_000u32..10_000_000],
         )
-            .prop_map(|(offset_ms, hash, status, response_time_us, client, weight_milli)| PackedEvent {
-                offset_ms,
-                hash,
-                status,
-                response_time_us,
-                client_ip_hash: client.map(|c| c.wrapping_mul(0x9e37_79b9_7f4a_7c15)),
-                weight_milli,
+            .prop_map(|(offset_ms, hash, status, response_time_us, client, weight_milli)| {
+                PackedEvent {
+                    offset_ms,
+                    hash,
+                    status,
+                    response_time_us,
+                    client_ip_hash: client.map(|c| c.wrapping_mul(0x9e37_79b9_7f4a_7c15)),
+                    weight_milli,
+                }
             })
     }
 
@@ -207,7 +208,10 @@ pub(crate) mod tests {
         assert_eq!(PackedEvents::new(&[0x80; 40]).next(), Some(Err(PackedError::Flags(0x80))));
         assert_eq!(PackedEvents::new(&[0; 3]).next(), Some(Err(PackedError::Truncated(1))));
         assert_eq!(PackedEvents::new(&[0; 10]).next(), Some(Err(PackedError::Range("status"))));
-        assert_eq!(PackedEvents::new(&[0, 255, 255, 255, 0, 0, 0, 0, 200, 0]).next(), Some(Err(PackedError::Range("offset"))));
+        assert_eq!(
+            PackedEvents::new(&[0, 255, 255, 255, 0, 0, 0, 0, 200, 0]).next(),
+            Some(Err(PackedError::Range("offset")))
+        );
     }
 
     proptest! {

@@ -104,7 +104,9 @@ mod tests {
 
     #[test]
     fn the_first_rule_that_fits_decides() {
-        let sampling = Sampling::parse("1", r#"[{"path":"/static/*","ratio":0.1},{"path":"/health","ratio":0.01}]"#).unwrap();
+        let sampling =
+            Sampling::parse("1", r#"[{"path":"/static/*","ratio":0.1},{"path":"/health","ratio":0.01}]"#)
+                .unwrap();
         for (path, ratio) in [("/static/a.js", 0.1), ("/health", 0.01), ("/healthy", 1.0), ("/api", 1.0)] {
             assert!((sampling.ratio(path) - ratio).abs() < 1e-12, "{path}");
         }

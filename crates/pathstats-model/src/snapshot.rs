@@ -241,7 +241,8 @@ impl Sort {
                 Self::Path => core::cmp::Ordering::Equal,
                 _ => self.key(b).total_cmp(&self.key(a)),
             };
-            let by_requests = if self == Self::Path { core::cmp::Ordering::Equal } else { b.requests.cmp(&a.requests) };
+            let by_requests =
+                if self == Self::Path { core::cmp::Ordering::Equal } else { b.requests.cmp(&a.requests) };
             by_key.then(by_requests).then_with(|| a.path.cmp(&b.path))
         });
     }

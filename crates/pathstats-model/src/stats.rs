@@ -260,7 +260,12 @@ mod tests {
 
     #[test]
     fn counters_say_what_was_counted() {
-        let stats = stats_of(&[event(200, Some(1_000), 1000), event(503, Some(2_000), 1000), event(404, None, 1000), event(101, None, 1000)]);
+        let stats = stats_of(&[
+            event(200, Some(1_000), 1000),
+            event(503, Some(2_000), 1000),
+            event(404, None, 1000),
+            event(101, None, 1000),
+        ]);
         let counters = stats.counters;
         assert_eq!((counters.requests, counters.errors), (4, 2));
         assert_eq!(counters.status_classes, [1, 1, 0, 1, 1]);

@@ -33,11 +33,21 @@ pub async fn answer(env: &Env) -> Result<Response> {
     match ages.await {
         Ok((heartbeat_age_seconds, snapshot_age_seconds)) => http::json(
             200,
-            &Health { status: "ok", version: env!("CARGO_PKG_VERSION"), heartbeat_age_seconds, snapshot_age_seconds },
+            &Health {
+                status: "ok",
+                version: env!("CARGO_PKG_VERSION"),
+                heartbeat_age_seconds,
+                snapshot_age_seconds,
+            },
         ),
         Err(error) => {
             telemetry::error("KV cannot be read", &error);
-            let problem = Problem::new(503, "kv_unreadable", "KV cannot be read", "the snapshot's store does not answer");
+            let problem = Problem::new(
+                503,
+                "kv_unreadable",
+                "KV cannot be read",
+                "the snapshot's store does not answer",
+            );
             http::problem(&problem.retry_after(10))
         }
     }

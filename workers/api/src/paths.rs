@@ -94,7 +94,10 @@ fn parameters(url: &worker::Url) -> core::result::Result<Parameters, Problem> {
                     400,
                     "unknown_parameter",
                     "A parameter is not known",
-                    format!("parameter `{}`: expected limit, sort or refresh", pathstats_model::event::cut(other, 80)),
+                    format!(
+                        "parameter `{}`: expected limit, sort or refresh",
+                        pathstats_model::event::cut(other, 80)
+                    ),
                 ));
             }
         }

@@ -37,7 +37,9 @@ async fn fetch(request: Request, env: Env, _context: Context) -> Result<Response
         Ok(range) => http::json(200, &Status { days: closed_days(range, now_ms(), keep_days) }),
         Err(error) => {
             telemetry::error("D1 cannot be read", &error);
-            http::problem(&Problem::new(503, "d1_unreadable", "D1 cannot be read", "try again later").retry_after(10))
+            http::problem(
+                &Problem::new(503, "d1_unreadable", "D1 cannot be read", "try again later").retry_after(10),
+            )
         }
     }
 }

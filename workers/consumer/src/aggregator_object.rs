@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 
 use pathstats_edge::bindings::D1;
-use pathstats_edge::clock::now_ms;
+use pathstats_edge::clock::{alarm_time, now_ms};
 use pathstats_edge::database::Database;
 use pathstats_edge::http;
 use pathstats_edge::object_log::ObjectLog;
@@ -39,14 +39,19 @@ impl DurableObject for AggregatorDO {
         let counted = self.aggregator.borrow_mut().count(&mut self.log(), &body, now_ms());
         match counted {
             Ok(counted) => {
-                // Dying before the alarm is set: it commits with the row, in one transaction.
+                // Dying before the alarm is set: it commits with the row, in one transaction. Refused:
+                // the events come again, and an object that forgot what it set sets it then.
                 if let Some(at) = counted.alarm {
-                    self.set_alarm(at).await?;
+                    if let Err(error) = self.set_alarm(at).await {
+                        self.aggregator.borrow_mut().evict();
+                        return Err(error);
+                    }
                 }
                 Response::from_bytes(counted.reply.encode().to_vec())
             }
             Err(error) => {
-                let problem = Problem::new(500, "not_counted", "The group was not counted", error.to_string());
+                let problem =
+                    Problem::new(500, "not_counted", "The group was not counted", error.to_string());
                 http::problem(&problem)
             }
         }
@@ -68,10 +73,8 @@ impl AggregatorDO {
         ObjectLog::new(self.state.storage().sql())
     }
 
-    /// The alarm may ring at once when its time has passed, but one set for this very millisecond
-    /// from within an alarm can be lost.
     async fn set_alarm(&self, at_ms: i64) -> Result<()> {
-        self.state.storage().set_alarm(at_ms.max(now_ms() + 1)).await
+        self.state.storage().set_alarm(alarm_time(at_ms)).await
     }
 
     async fn ring(&self) -> Result<()> {
@@ -111,8 +114,9 @@ impl AggregatorDO {
         let after = self.aggregator.borrow_mut().sealed(revision, found, now);
         match after {
             AfterSeal::Delete => {
-                self.state.storage().delete_alarm().await?;
-                self.state.storage().delete_all().await
+                // The log first: an alarm that still rings on an empty object does nothing.
+                self.state.storage().delete_all().await?;
+                self.state.storage().delete_alarm().await
             }
             AfterSeal::FlushAgain(at) => self.set_alarm(at).await,
         }

@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 
 use pathstats_edge::bindings::{D1, KV};
-use pathstats_edge::clock::now_ms;
+use pathstats_edge::clock::{alarm_time, now_ms};
 use pathstats_edge::database::Database;
 use pathstats_edge::snapshot_build::build;
 use pathstats_edge::snapshot_store::SnapshotStore;
@@ -35,13 +35,18 @@ impl DurableObject for SnapshotDO {
     async fn fetch(&self, mut request: Request) -> Result<Response> {
         let body = request.bytes().await?;
         let Ok(reason) = serde_json::from_slice::<SnapshotReason>(&body) else {
-            let problem = Problem::new(400, "invalid_reason", "The reason cannot be read", "expected a reason for a snapshot");
+            let problem = Problem::new(
+                400,
+                "invalid_reason",
+                "The reason cannot be read",
+                "expected a reason for a snapshot",
+            );
             return http::problem(&problem);
         };
         self.load().await?;
         let decision = self.with_coalescer(|coalescer| coalescer.request(reason, now_ms()));
         if let SnapshotDecision::At(due) = decision {
-            self.state.storage().set_alarm(due.max(now_ms() + 1)).await?;
+            self.state.storage().set_alarm(alarm_time(due)).await?;
         }
         Response::empty().map(|response| response.with_status(200))
     }
@@ -59,7 +64,7 @@ impl DurableObject for SnapshotDO {
         if let Err(error) = outcome {
             telemetry::warn("the snapshot was not rebuilt and is tried again", &error);
             let due = self.with_coalescer(|coalescer| coalescer.failed(now_ms()));
-            self.state.storage().set_alarm(due).await?;
+            self.state.storage().set_alarm(alarm_time(due)).await?;
         }
         Response::empty()
     }

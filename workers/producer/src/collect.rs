@@ -57,12 +57,22 @@ pub async fn answer(mut request: Request, env: &Env) -> Result<Response> {
         }
     };
     let Ok(text) = core::str::from_utf8(&body) else {
-        return http::problem(&Problem::new(400, "not_utf8", "The body cannot be read", "the body is not UTF-8"));
+        return http::problem(&Problem::new(
+            400,
+            "not_utf8",
+            "The body cannot be read",
+            "the body is not UTF-8",
+        ));
     };
     let items = match decode_body(text, now_ms()) {
         Ok(items) => items,
         Err(error) => {
-            return http::problem(&Problem::new(400, error.code(), "The body cannot be read", error.to_string()));
+            return http::problem(&Problem::new(
+                400,
+                error.code(),
+                "The body cannot be read",
+                error.to_string(),
+            ));
         }
     };
     let recorder = match Recorder::from_env(env) {
@@ -109,7 +119,8 @@ async fn store(env: &Env, recorder: &Recorder, items: Items) -> Result<Response>
 }
 
 async fn authorize(request: &Request, env: &Env) -> Result<core::result::Result<(), Problem>> {
-    let configured = TOKEN.with(|cell| cell.get_or_init(|| token(&EnvVariables(env), "INGEST_TOKEN")).clone());
+    let configured =
+        TOKEN.with(|cell| cell.get_or_init(|| token(&EnvVariables(env), "INGEST_TOKEN")).clone());
     let token = match configured {
         Ok(token) => token,
         Err(error) => return Ok(Err(Problem::configuration(&error))),

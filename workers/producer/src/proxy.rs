@@ -29,14 +29,22 @@ pub async fn forward(request: web_sys::Request, env: Env, context: &Context) -> 
 }
 
 /// Asks the origin: the Worker bound as `ORIGIN`, or the address in `ORIGIN_URL`.
-async fn ask_origin(request: &web_sys::Request, env: &Env) -> core::result::Result<web_sys::Response, Problem> {
+async fn ask_origin(
+    request: &web_sys::Request,
+    env: &Env,
+) -> core::result::Result<web_sys::Response, Problem> {
     let promise = match origin(request, env)? {
         Origin::Binding(fetcher) => fetch_of(&fetcher, request),
         Origin::Address(forwarded) => fetch_of(&js_sys::global(), &forwarded),
     };
     let unreachable = |error: JsValue| {
         telemetry::warn("the origin did not answer", &describe(&error));
-        Problem::new(502, "origin_unreachable", "The origin did not answer", "the origin could not be reached: try again later")
+        Problem::new(
+            502,
+            "origin_unreachable",
+            "The origin did not answer",
+            "the origin could not be reached: try again later",
+        )
     };
     let answer = JsFuture::from(promise.map_err(unreachable)?).await.map_err(unreachable)?;
     answer.dyn_into().map_err(unreachable)
@@ -61,7 +69,9 @@ fn origin(request: &web_sys::Request, env: &Env) -> core::result::Result<Origin,
         wrong("neither the service binding ORIGIN nor the variable ORIGIN_URL is set: one of them names the origin".to_owned())
     })?;
     let malformed = || {
-        wrong(format!("variable ORIGIN_URL is {base:?}: expected an address such as \"https://origin.example.com\""))
+        wrong(format!(
+            "variable ORIGIN_URL is {base:?}: expected an address such as \"https://origin.example.com\""
+        ))
     };
     let target = web_sys::Url::new(&request.url()).map_err(|_| malformed())?;
     let base_url = web_sys::Url::new(&base).map_err(|_| malformed())?;
@@ -97,5 +107,7 @@ fn fetch_of(target: &JsValue, request: &web_sys::Request) -> core::result::Resul
 }
 
 fn describe(error: &JsValue) -> String {
-    error.dyn_ref::<js_sys::Error>().map_or_else(|| format!("{error:?}"), |error| String::from(error.message()))
+    error
+        .dyn_ref::<js_sys::Error>()
+        .map_or_else(|| format!("{error:?}"), |error| String::from(error.message()))
 }

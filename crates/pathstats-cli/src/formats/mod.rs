@@ -37,9 +37,11 @@ impl Format {
     }
 
     /// Reads one line, without its line break.
-    pub fn parse<'a>(self, line: &'a str) -> Result<Line<'a>, LineError> {
+    pub fn parse(self, line: &str) -> Result<Line<'_>, LineError> {
         match self {
-            Self::Common | Self::Combined | Self::Nginx => access_log::parse(line, self).map(Line::Request),
+            Self::Common | Self::Combined | Self::Nginx => {
+                access_log::parse(line, self).map(Line::Request)
+            }
             Self::Logpush => logpush::parse(line).map(Line::Request),
             Self::Jsonl => Ok(TrafficEvent::from_json(line).map(Line::Event)?),
         }
@@ -87,7 +89,7 @@ pub struct Request<'a> {
     /// Two upper-case letters or digits.
     pub country: Option<[u8; 2]>,
     /// The id that the server gave the request.
-    pub request_id: Option<Cow<'a, str>>,
+    pub own_id: Option<Cow<'a, str>>,
 }
 
 /// Why a line is no request: a stable word to count by, and the particulars.
@@ -103,7 +105,10 @@ pub struct LineError {
 impl LineError {
     /// An error of this kind.
     pub fn new(code: &'static str, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into() }
+        Self {
+            code,
+            detail: detail.into(),
+        }
     }
 }
 

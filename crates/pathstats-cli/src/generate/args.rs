@@ -1,4 +1,6 @@
 //! Options of `pathstats generate`.
+// Doc comments here are the text of --help: backticks would show.
+#![allow(clippy::doc_markdown)]
 
 use std::path::PathBuf;
 
@@ -74,13 +76,16 @@ pub struct GenerateArgs {
 impl GenerateArgs {
     /// What to make.
     pub fn plan(&self, now_ms: i64) -> Result<Plan, Failure> {
-        let end_ms = moment::parse_moment(&self.end, now_ms).map_err(|error| Failure::new(format!("--end: {error}")))?;
+        let end_ms = moment::parse_moment(&self.end, now_ms)
+            .map_err(|error| Failure::new(format!("--end: {error}")))?;
         let span_ms = match self.duration {
             Some(duration) => i64::try_from(duration.as_millis()).unwrap_or(i64::MAX),
             None => i64::from(self.hours) * 3_600_000,
         };
         if span_ms == 0 || end_ms - span_ms < pathstats_model::limits::MIN_TIMESTAMP_MS {
-            return Err(Failure::new("the span must be longer than nothing, and not begin before 2001-09-09T01:46:40Z"));
+            return Err(Failure::new(
+                "the span must be longer than nothing, and not begin before 2001-09-09T01:46:40Z",
+            ));
         }
         Ok(Plan {
             seed: self.seed,

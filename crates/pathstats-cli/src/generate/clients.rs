@@ -31,8 +31,14 @@ impl Clients {
         let all: Vec<Client> = (first..first + count.max(1))
             .map(|number| Client {
                 address: address(number),
-                agent: AGENTS.get(agents.choose(&mut random)).copied().unwrap_or_default(),
-                country: COUNTRIES.get(countries.choose(&mut random)).copied().unwrap_or(*b"XX"),
+                agent: AGENTS
+                    .get(agents.choose(&mut random))
+                    .copied()
+                    .unwrap_or_default(),
+                country: COUNTRIES
+                    .get(countries.choose(&mut random))
+                    .copied()
+                    .unwrap_or(*b"XX"),
             })
             .collect();
         let popularity = Weighted::zipf(all.len(), 0.7);
@@ -41,13 +47,17 @@ impl Clients {
 
     /// One of them, and its index.
     pub fn choose(&self, random: &mut Random) -> (usize, &Client) {
-        static NOBODY: Client = Client { address: String::new(), agent: "", country: *b"XX" };
+        static NOBODY: Client = Client {
+            address: String::new(),
+            agent: "",
+            country: *b"XX",
+        };
         let index = self.popularity.choose(random);
         (index, self.all.get(index).unwrap_or(&NOBODY))
     }
 }
 
-/// The address of a number below 2^24. One in eight is IPv6 (2001:db8::/32, RFC 3849); the others
+/// The address of a number below 2^24. One in eight is IPv6 (`2001:db8::/32`, RFC 3849); the others
 /// are of 198.18.0.0/15 (RFC 2544) while it lasts, then of 10.0.0.0/8.
 fn address(number: u32) -> String {
     if number % 8 == 7 {
@@ -57,10 +67,20 @@ fn address(number: u32) -> String {
     }
     if number < 1 << 17 {
         let mixed = number.wrapping_mul(0x1_9e37 | 1) & 0x1_ffff;
-        format!("198.{}.{}.{}", 18 + (mixed >> 16), (mixed >> 8) & 0xff, mixed & 0xff)
+        format!(
+            "198.{}.{}.{}",
+            18 + (mixed >> 16),
+            (mixed >> 8) & 0xff,
+            mixed & 0xff
+        )
     } else {
         let mixed = number & 0xff_ffff;
-        format!("10.{}.{}.{}", mixed >> 16, (mixed >> 8) & 0xff, mixed & 0xff)
+        format!(
+            "10.{}.{}.{}",
+            mixed >> 16,
+            (mixed >> 8) & 0xff,
+            mixed & 0xff
+        )
     }
 }
 
@@ -72,7 +92,9 @@ mod tests {
 
     #[test]
     fn addresses_are_distinct_and_valid() {
-        let all: HashSet<IpAddr> = (0..300_000).map(|number| address(number).parse().unwrap()).collect();
+        let all: HashSet<IpAddr> = (0..300_000)
+            .map(|number| address(number).parse().unwrap())
+            .collect();
         assert_eq!(all.len(), 300_000);
     }
 }

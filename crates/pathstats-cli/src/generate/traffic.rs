@@ -107,14 +107,24 @@ impl Traffic {
             return self.bot(random, timestamp_ms);
         }
         let (client, who) = self.people.choose(random);
-        let focus = slot.burst.filter(|(share, _)| random.chance(*share * BURST_FOCUS));
+        let focus = slot
+            .burst
+            .filter(|(share, _)| random.chance(*share * BURST_FOCUS));
         let index = match focus {
             // Bursts go to one of the better known paths.
-            Some((_, target)) => usize::try_from(target % 20).unwrap_or_default() % self.catalogue.sites.len(),
+            Some((_, target)) => {
+                usize::try_from(target % 20).unwrap_or_default() % self.catalogue.sites.len()
+            }
             None => self.catalogue.popularity.choose(random),
         };
         let hit = self.visit(random, timestamp_ms, index, self.plan.error_rate);
-        Hit { client, address: &who.address, agent: who.agent, country: who.country, ..hit }
+        Hit {
+            client,
+            address: &who.address,
+            agent: who.agent,
+            country: who.country,
+            ..hit
+        }
     }
 
     fn bot(&self, random: &mut Random, timestamp_ms: i64) -> Hit<'_> {
@@ -122,27 +132,58 @@ impl Traffic {
         let scans = random.chance(SCANNING) && !self.catalogue.scanned.is_empty();
         let mut hit = if scans {
             let status = if random.chance(0.93) { 404 } else { 403 };
-            Hit { path: random.pick(&self.catalogue.scanned), status, ..self.visit(random, timestamp_ms, 0, 0.0) }
+            Hit {
+                path: random.pick(&self.catalogue.scanned),
+                status,
+                ..self.visit(random, timestamp_ms, 0, 0.0)
+            }
         } else {
             // A crawler goes through all paths alike, by GET.
-            let index = usize::try_from(random.below(self.catalogue.sites.len() as u64)).unwrap_or_default();
+            let index = usize::try_from(random.below(self.catalogue.sites.len() as u64))
+                .unwrap_or_default();
             self.visit(random, timestamp_ms, index, self.plan.error_rate)
         };
         hit.method = "GET";
         hit.agent = random.pick(if scans { &SCANNERS } else { &CRAWLERS });
         // People come first in the numbering of clients.
         hit.client = usize::try_from(self.plan.clients.max(1)).unwrap_or_default() + index;
-        Hit { address: &who.address, country: who.country, ..hit }
+        Hit {
+            address: &who.address,
+            country: who.country,
+            ..hit
+        }
     }
 
     /// A request for a path of the site, whoever sends it.
-    fn visit(&self, random: &mut Random, timestamp_ms: i64, index: usize, error_rate: f64) -> Hit<'_> {
+    fn visit(
+        &self,
+        random: &mut Random,
+        timestamp_ms: i64,
+        index: usize,
+        error_rate: f64,
+    ) -> Hit<'_> {
         let Some(site) = self.catalogue.sites.get(index) else {
-            return Hit { timestamp_ms, path: "/", method: "GET", status: 404, response_time_us: 0, bytes: 0, client: 0, address: "", agent: "", country: *b"XX", ray: 0 };
+            return Hit {
+                timestamp_ms,
+                path: "/",
+                method: "GET",
+                status: 404,
+                response_time_us: 0,
+                bytes: 0,
+                client: 0,
+                address: "",
+                agent: "",
+                country: *b"XX",
+                ray: 0,
+            };
         };
         let method = method(random, site);
         let fails = random.chance((error_rate * site.frailty).min(0.95));
-        let status = if fails { failure(random, site) } else { success(random, site.kind, method) };
+        let status = if fails {
+            failure(random, site)
+        } else {
+            success(random, site.kind, method)
+        };
         let slowness = match status {
             504 => 20.0,
             500..=503 => 2.5,
@@ -252,7 +293,10 @@ mod tests {
 
     #[test]
     fn people_fail_as_often_as_asked() {
-        let traffic = Traffic::new(Plan { bots: 0.0, ..plan() });
+        let traffic = Traffic::new(Plan {
+            bots: 0.0,
+            ..plan()
+        });
         let errors = count(&traffic, |hit| hit.status >= 400);
         // 3 % of 50,000, less what the cap at 95 % takes, give or take the chance of bursts.
         assert!((1_100..2_000).contains(&errors), "{errors}");
@@ -261,8 +305,13 @@ mod tests {
     #[test]
     fn bots_look_for_what_is_not_there() {
         let traffic = Traffic::new(plan());
-        let scans = count(&traffic, |hit| hit.path == "/.env" || hit.path == "/wp-login.php");
+        let scans = count(&traffic, |hit| {
+            hit.path == "/.env" || hit.path == "/wp-login.php"
+        });
         assert!(scans > 50, "{scans}");
-        assert_eq!(count(&traffic, |hit| hit.path == "/.env" && hit.status < 400), 0);
+        assert_eq!(
+            count(&traffic, |hit| hit.path == "/.env" && hit.status < 400),
+            0
+        );
     }
 }

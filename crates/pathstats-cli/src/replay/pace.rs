@@ -36,7 +36,10 @@ pub struct Pace {
 impl Pace {
     /// A pace that begins with the next event.
     pub const fn new(speed: Speed) -> Self {
-        Self { speed, first_ms: None }
+        Self {
+            speed,
+            first_ms: None,
+        }
     }
 
     /// How long after the first event this one is due. One out of order is due at once.
@@ -46,7 +49,10 @@ impl Pace {
         };
         let since_first = timestamp_ms - *self.first_ms.get_or_insert(timestamp_ms);
         let ms = u64::try_from(since_first).unwrap_or(0);
-        Some(Duration::try_from_secs_f64(Duration::from_millis(ms).as_secs_f64() / times).unwrap_or(Duration::MAX))
+        Some(
+            Duration::try_from_secs_f64(Duration::from_millis(ms).as_secs_f64() / times)
+                .unwrap_or(Duration::MAX),
+        )
     }
 }
 

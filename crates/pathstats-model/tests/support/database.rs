@@ -75,7 +75,11 @@ impl Database {
                 self.flushes += 1;
             }
             Entry::Occupied(mut place) if new.revision > place.get().revision => {
-                assert!(new.counters.requests > place.get().counters.requests, "a later revision of {} counts more", row.key);
+                assert!(
+                    new.counters.requests > place.get().counters.requests,
+                    "a later revision of {} counts more",
+                    row.key
+                );
                 place.insert(new);
                 self.flushes += 1;
             }

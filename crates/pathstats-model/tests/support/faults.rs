@@ -52,7 +52,11 @@ impl Fate {
 
     /// What the caller is told.
     pub fn told<T>(self, value: T) -> Result<T, Outage> {
-        if self == Self::Works { Ok(value) } else { Err(Outage) }
+        if self == Self::Works {
+            Ok(value)
+        } else {
+            Err(Outage)
+        }
     }
 }
 
@@ -88,6 +92,11 @@ impl Faults {
     /// The next attempt of `step` that is not scripted yet ends so.
     pub fn script(&mut self, step: Step, fate: Fate) {
         self.script.push_back((step, fate));
+    }
+
+    /// Whether everything scripted has come to pass.
+    pub fn all_happened(&self) -> bool {
+        self.script.is_empty()
     }
 
     /// From now on chance does no harm.

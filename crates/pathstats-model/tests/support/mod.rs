@@ -1,6 +1,11 @@
 //! A world in memory: a D1 twin, objects over in-memory logs, a queue, and a plan of faults.
-#![allow(dead_code, reason = "each test binary takes what it needs of the world")]
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a broken world shall stop its test")]
+#![allow(dead_code, unused_imports, reason = "each test binary takes what it needs of the world")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a broken world shall stop its test"
+)]
 
 pub mod database;
 pub mod events;
@@ -8,12 +13,10 @@ pub mod executor;
 pub mod faults;
 pub mod object;
 pub mod queue;
+pub mod recount;
 pub mod world;
 
-pub use database::{Database, HourlyRow};
 pub use events::{event, json, json_with, packed_message};
-pub use faults::{Fate, Faults, Step};
-pub use object::Object;
 pub use queue::Queue;
 pub use world::World;
 

@@ -8,7 +8,7 @@ use pathstats_model::calls::{CountCall, CountReply, RowState};
 use pathstats_model::ingest::{ingest, Backend, DeadLetter, Delivery, Group, Ingested};
 use pathstats_model::{PathHour, TrafficEvent};
 
-use super::database::Database;
+use super::database::{Database, HourlyRow};
 use super::executor::{alone, pause};
 use super::faults::{Fate, Faults, Outage, Step};
 use super::object::Object;
@@ -28,6 +28,8 @@ pub struct World {
     pub objects: RefCell<BTreeMap<String, Object>>,
     /// Whether each flush that wrote asked for a snapshot, in order.
     pub snapshots_asked: RefCell<Vec<bool>>,
+    /// When each flush was tried, whatever came of it.
+    pub attempts: RefCell<Vec<i64>>,
     /// What operators were told.
     pub reports: RefCell<Vec<String>>,
 }
@@ -44,6 +46,7 @@ impl World {
             faults: RefCell::new(faults),
             objects: RefCell::default(),
             snapshots_asked: RefCell::default(),
+            attempts: RefCell::default(),
             reports: RefCell::default(),
         }
     }
@@ -71,6 +74,11 @@ impl World {
     /// Takes one message with this body in.
     pub fn take_in_body(&self, id: &str, body: impl Into<String>) -> Ingested {
         self.take_in(&[delivery(id, body)])
+    }
+
+    /// The hourly row of this name.
+    pub fn row(&self, name: &str) -> HourlyRow {
+        self.database.borrow().hourly[name].clone()
     }
 
     /// Drops what every object has in memory.
@@ -140,6 +148,7 @@ impl World {
         self.await_something(name).await?;
         match plan {
             AlarmPlan::Flush(row) => {
+                self.attempts.borrow_mut().push(now);
                 let fate = self.faults.borrow_mut().fate(Step::Flush);
                 if fate.persists() {
                     self.database.borrow_mut().flush(&row);
@@ -152,7 +161,8 @@ impl World {
                 if next.is_some() {
                     self.snapshots_asked.borrow_mut().push(row.asks_for_snapshot);
                 }
-                let at = next.or_else(|| self.object(name, |object| object.aggregator.failed(now))).ok_or(Died)?;
+                let at =
+                    next.or_else(|| self.object(name, |object| object.aggregator.failed(now))).ok_or(Died)?;
                 self.set_alarm(name, at)
             }
             AlarmPlan::Seal { key, revision } => {
@@ -164,7 +174,10 @@ impl World {
                     let at = self.object(name, |object| object.aggregator.failed(now)).ok_or(Died)?;
                     return self.set_alarm(name, at);
                 }
-                match self.object(name, |object| object.aggregator.sealed(revision, found, now)).ok_or(Died)? {
+                match self
+                    .object(name, |object| object.aggregator.sealed(revision, found, now))
+                    .ok_or(Died)?
+                {
                     AfterSeal::Delete => self.delete(name),
                     AfterSeal::FlushAgain(at) => self.set_alarm(name, at),
                 }
@@ -184,7 +197,11 @@ impl World {
         if dies || evicted {
             self.object(name, |object| object.aggregator.evict());
         }
-        if dies { Err(Died) } else { Ok(()) }
+        if dies {
+            Err(Died)
+        } else {
+            Ok(())
+        }
     }
 
     fn set_alarm(&self, name: &str, at: i64) -> Result<(), Died> {
@@ -205,7 +222,12 @@ impl World {
         if fate.persists() {
             self.objects.borrow_mut().remove(name);
         }
-        fate.told(()).map_err(|_| Died)
+        if fate == Fate::Works {
+            return Ok(());
+        }
+        let now = self.now.get();
+        let again = self.object(name, |object| object.aggregator.failed(now)).ok_or(Died)?;
+        self.set_alarm(name, again)
     }
 
     /// One call to an object, as it crosses the wire.
@@ -217,7 +239,9 @@ impl World {
         self.objects.borrow_mut().entry(name.to_owned()).or_default();
         let now = self.now.get();
         let counted = self.logged(name, |aggregator, log| aggregator.count(log, body, now));
-        let Some(counted) = counted else { return CountReply::Failed };
+        let Some(counted) = counted else {
+            return CountReply::Failed;
+        };
         if counted.alarm.is_some_and(|at| self.set_alarm(name, at).is_err()) || fate != Fate::Works {
             return CountReply::Failed;
         }

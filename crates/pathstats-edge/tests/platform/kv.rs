@@ -1,0 +1,35 @@
+use super::env;
+use pathstats_edge::bindings::KV;
+use pathstats_edge::snapshot_store::SnapshotStore;
+use pathstats_model::snapshot::{snapshot_key, Snapshot};
+use wasm_bindgen_test::wasm_bindgen_test;
+
+fn snapshot(version: u64) -> Snapshot {
+    Snapshot {
+        version,
+        updated_at: 5,
+        from: "2025-10-14T15".parse().unwrap(),
+        to: "2025-10-15T14".parse().unwrap(),
+        paths: Vec::new(),
+    }
+}
+
+#[wasm_bindgen_test]
+async fn the_newest_snapshot_is_read_and_the_one_before_when_it_is_missing() {
+    let kv = env().kv(KV).unwrap();
+    let store = SnapshotStore::new(kv.clone());
+    store.publish(&snapshot(7), None).await.unwrap();
+    store.publish(&snapshot(8), Some(7)).await.unwrap();
+    assert_eq!(store.latest().await.unwrap(), Some(snapshot(8)));
+    kv.delete(&snapshot_key(8)).await.unwrap();
+    assert_eq!(store.latest().await.unwrap(), Some(snapshot(7)));
+    kv.delete(&snapshot_key(7)).await.unwrap();
+    assert_eq!(store.latest().await.unwrap(), None);
+}
+
+#[wasm_bindgen_test]
+async fn the_heartbeat_reads_back() {
+    let store = SnapshotStore::new(env().kv(KV).unwrap());
+    store.beat(1_760_536_800_123).await.unwrap();
+    assert_eq!(store.heartbeat().await.unwrap(), Some(1_760_536_800_123));
+}

@@ -1,0 +1,105 @@
+use super::{env, event};
+use pathstats_edge::http::post;
+use pathstats_edge::object_log::ObjectLog;
+use pathstats_model::aggregator::{Aggregator, AlarmPlan, Log};
+use pathstats_model::cadence::Cadence;
+use pathstats_model::calls::{CountCall, CountReply, RowState, COUNT_PATH};
+use pathstats_model::hour::PathHour;
+use pathstats_model::packed::PackedEvent;
+use wasm_bindgen_test::wasm_bindgen_test;
+use worker::{durable_object, DurableObject, Env, Request, Response, Result, State};
+
+const CADENCE: Cadence = Cadence { flush_after_ms: 30_000, forward_after_ms: 10_000 };
+
+/// Counts as the product's object does, loading its log anew at every call, as after an eviction.
+#[durable_object(fetch)]
+pub struct ForgetfulDO {
+    state: State,
+}
+
+impl DurableObject for ForgetfulDO {
+    fn new(state: State, _env: Env) -> Self {
+        Self { state }
+    }
+
+    async fn fetch(&self, mut request: Request) -> Result<Response> {
+        let body = request.bytes().await?;
+        let mut log = ObjectLog::new(self.state.storage().sql());
+        let mut aggregator = Aggregator::new(CADENCE);
+        match request.path().as_str() {
+            COUNT_PATH => {
+                let counted = aggregator.count(&mut log, &body, 1_000).map_err(|e| e.to_string())?;
+                Response::from_bytes(counted.reply.encode().to_vec())
+            }
+            "/flush" => {
+                let now_ms = String::from_utf8_lossy(&body).parse().unwrap();
+                let plan = aggregator.alarm(&log, now_ms).map_err(|e| e.to_string())?;
+                let AlarmPlan::Flush(row) = plan else { return Response::error("nothing to flush", 409) };
+                aggregator.flushed(&mut log, row.revision, now_ms).map_err(|e| e.to_string())?;
+                Response::from_json(&(row.revision, row.stats.counters.requests))
+            }
+            _ => {
+                let stored = log.load()?;
+                Response::from_json(&(stored.checkpoint.is_some(), stored.rows.len()))
+            }
+        }
+    }
+}
+
+struct Object(worker::durable::Stub);
+
+impl Object {
+    fn named(name: &str) -> Self {
+        Self(env().durable_object("FORGETFUL_DO").unwrap().get_by_name(name).unwrap())
+    }
+
+    async fn call(&self, path: &str, body: &[u8]) -> Response {
+        self.0.fetch_with_request(post(path, body).unwrap()).await.unwrap()
+    }
+
+    async fn count(&self, key: &PathHour, row: RowState, numbers: core::ops::Range<u32>) -> CountReply {
+        let events: Vec<PackedEvent> =
+            numbers.map(|n| PackedEvent::new(&event(&key.path, key.hour.start_ms() + 5, n))).collect();
+        let mut response = self.call(COUNT_PATH, &CountCall::encode(key, row, &events)).await;
+        CountReply::decode(&response.bytes().await.unwrap()).unwrap()
+    }
+
+    async fn stored(&self) -> (bool, usize) {
+        self.call("/stored", b"").await.json().await.unwrap()
+    }
+}
+
+const fn counted(counted: u32, duplicates: u32) -> CountReply {
+    CountReply::Counted { counted, duplicates }
+}
+
+#[wasm_bindgen_test]
+async fn an_evicted_object_knows_every_id_and_a_call_writes_one_row() {
+    let key: PathHour = "/object/🦀:x:2025-10-15T14".parse().unwrap();
+    let object = Object::named(&key.to_string());
+    assert_eq!(object.count(&key, RowState::Young, 0..10).await, counted(10, 0));
+    assert_eq!(object.count(&key, RowState::Young, 0..10).await, counted(0, 10));
+    assert_eq!(object.count(&key, RowState::Young, 5..12).await, counted(2, 5));
+    assert_eq!(object.stored().await, (false, 2), "a call that brings nothing new writes nothing");
+}
+
+#[wasm_bindgen_test]
+async fn a_flush_leaves_a_checkpoint_that_loads_to_the_same_counts() {
+    let key: PathHour = "/object/flush:2025-10-15T14".parse().unwrap();
+    let object = Object::named(&key.to_string());
+    object.count(&key, RowState::Absent, 0..10).await;
+    let flushed: (u64, u64) = object.call("/flush", b"100000").await.json().await.unwrap();
+    assert_eq!(flushed, (1, 10));
+    assert_eq!(object.stored().await, (true, 1));
+    assert_eq!(object.count(&key, RowState::Absent, 5..15).await, counted(5, 5));
+    let flushed: (u64, u64) = object.call("/flush", b"200000").await.json().await.unwrap();
+    assert_eq!(flushed, (2, 15));
+}
+
+#[wasm_bindgen_test]
+async fn an_empty_object_whose_row_lives_counts_nothing_and_stores_nothing() {
+    let key: PathHour = "/object/not-now:2020-10-15T14".parse().unwrap();
+    let object = Object::named(&key.to_string());
+    assert_eq!(object.count(&key, RowState::Live, 0..10).await, CountReply::NotNow);
+    assert_eq!(object.stored().await, (false, 0));
+}

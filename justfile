@@ -1,0 +1,71 @@
+# Every command of the project. `just` lists them; without just, `npx -y rust-just COMMAND` does the same.
+# Each brings what it needs by itself, so a fresh clone may begin with any of them.
+
+set positional-arguments
+
+# Runs a command with the project's own Node and tools.
+inside := "node scripts/environment.mjs"
+
+# Lists the commands.
+default:
+    @{{ just_executable() }} --list --unsorted
+
+# Brings what the machine lacks: npm packages, the wasm32 target, build tools. Also done by every command below.
+setup *ARGS:
+    node scripts/setup.mjs "$@"
+
+# Says what is missing, and the command that mends it.
+doctor *ARGS:
+    @node scripts/doctor.mjs "$@"
+
+# Shows it at work: builds, runs, replays a sample log, sends live requests, prints the top paths, stays up.
+demo *ARGS: _ready
+    @{{ inside }} node scripts/demo.mjs "$@"
+
+# Builds and runs all Workers locally: producer on 8787, api on 8788.
+dev *ARGS: _ready
+    @{{ inside }} node scripts/dev.mjs "$@"
+
+# Builds the Workers and the program `pathstats`, or the Workers named.
+build *ARGS: _ready
+    @{{ inside }} node scripts/build.mjs "$@"
+
+# Runs every test: native, inside the Workers runtime, end to end.
+test: test-native test-wasm e2e
+
+# Runs the tests that need no runtime: the model, the program, the scripts.
+test-native *ARGS: _ready
+    {{ inside }} cargo test --locked "$@"
+    {{ inside }} node --test scripts/*.test.mjs tests/runner/*.test.mjs
+
+# Runs the tests of the platform's adapters inside workerd, with real bindings.
+test-wasm *ARGS: _ready
+    {{ inside }} node scripts/test-wasm.mjs "$@"
+
+# Runs the end-to-end tests, over the Workers' real configs.
+e2e *ARGS: build
+    {{ inside }} node --test "$@" tests/e2e/*.test.mjs
+
+# Checks formatting, lints (native and wasm32), dependencies, licences, and that the docs' commands exist.
+check *ARGS: _ready
+    @node scripts/setup.mjs --check --quiet
+    @{{ inside }} node scripts/check.mjs "$@"
+
+# Formats the Rust code.
+fmt:
+    cargo fmt --all
+
+# Measures: time a batch, events a second, rows written an event, what the proxy adds.
+bench *ARGS: build
+    {{ inside }} node scripts/bench.mjs "$@"
+
+# Runs a million events through everything, and compares with a plain recount. Takes long.
+soak *ARGS: build
+    {{ inside }} node scripts/soak.mjs "$@"
+
+# Removes what local runs stored.
+reset *ARGS:
+    @node scripts/reset.mjs "$@"
+
+_ready:
+    @node scripts/setup.mjs --quiet

@@ -1,0 +1,57 @@
+// The product under test: its Workers in one local runtime, through wrangler's test harness. Storage is fresh each time.
+import { SECRETS, WRANGLER, demoOrigin, real, scriptOf } from "./configs.mjs";
+
+process.env.WRANGLER_LOG ??= "none";
+process.env.WRANGLER_SEND_METRICS ??= "false";
+// No made-up `request.cf`: the runtime would ask the network for one.
+process.env.CLOUDFLARE_CF_FETCH_ENABLED = "false";
+const { createTestHarness } = await import("wrangler");
+
+const DEFAULT = [real("producer"), real("consumer"), real("api"), real("archiver"), demoOrigin];
+
+/** Starts Workers (all of them as configured when none are given) on an empty, migrated database. */
+export async function startProduct(workers = DEFAULT) {
+  const harness = createTestHarness({ root: WRANGLER, workers });
+  await harness.listen();
+  const worker = (name) => harness.getWorker(scriptOf(name));
+  await worker("consumer").applyD1Migrations("D1");
+  let env = await worker("consumer").getEnv();
+  const rows = async (sql, ...values) => (await env.D1.prepare(sql).bind(...values).all()).results;
+  return {
+    harness,
+    worker,
+    /** A Worker by its whole name. */
+    script: (name) => harness.getWorker(name),
+    rows,
+    row: async (sql, ...values) => (await rows(sql, ...values))[0],
+    d1: () => env.D1,
+    kv: () => env.KV,
+    /** Posts to /collect, of the producer or of a Worker of another name. */
+    collect: (body, { token = SECRETS.INGEST_TOKEN, from = scriptOf("producer"), headers = {}, ...init } = {}) =>
+      harness.getWorker(from).fetch("/collect", {
+        method: "POST",
+        body: typeof body === "string" || body instanceof ReadableStream || body instanceof Uint8Array ? body : JSON.stringify(body),
+        headers: { ...(token === undefined ? {} : { authorization: `Bearer ${token}` }), ...headers },
+        ...init,
+      }),
+    /** Asks the api. */
+    read: (path, { token = SECRETS.READ_TOKEN, headers = {}, ...init } = {}) =>
+      worker("api").fetch(path, { headers: { ...(token === undefined ? {} : { authorization: `Bearer ${token}` }), ...headers }, ...init }),
+    /** Empties every store, the cache among them. */
+    reset: async () => {
+      await harness.reset();
+      await worker("consumer").applyD1Migrations("D1");
+      env = await worker("consumer").getEnv();
+    },
+    stop: () => harness.close(),
+  };
+}
+
+/** Status and body of a response that is a problem, checked to be one. */
+export async function problemOf(response) {
+  const type = response.headers.get("content-type");
+  if (type !== "application/problem+json") throw new Error(`expected a problem, got ${response.status} ${type}: ${await response.text()}`);
+  const problem = await response.json();
+  if (problem.status !== response.status) throw new Error(`a problem of status ${problem.status} came with ${response.status}`);
+  return problem;
+}
