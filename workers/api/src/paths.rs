@@ -18,7 +18,7 @@ const MAX_QUERY_CHARS: usize = 1_000;
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Paths<'a> {
+struct Answer<'a> {
     /// When the snapshot was made, ISO 8601 in UTC.
     last_updated: String,
     version: u64,
@@ -51,7 +51,7 @@ pub async fn answer(request: &Request, env: &Env, context: &Context, config: &Ap
     let snapshot = &found.snapshot;
     http::json(
         200,
-        &Paths {
+        &Answer {
             last_updated: iso_time(snapshot.updated_at),
             version: snapshot.version,
             data_source: found.source,

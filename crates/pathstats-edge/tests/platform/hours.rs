@@ -1,3 +1,5 @@
+use core::fmt::Write;
+
 use super::{database, env, event};
 use pathstats_edge::bindings::D1;
 use pathstats_model::aggregator::FlushRow;
@@ -59,7 +61,10 @@ async fn a_row_is_written_whole_with_its_sketches() {
     );
     assert!((stored.sum_response_time - 315.0).abs() < 1e-9);
     assert!(stored.p95.unwrap() > 28.0);
-    let hex: String = row.stats.to_bytes().iter().map(|byte| format!("{byte:02X}")).collect();
+    let mut hex = String::new();
+    for byte in row.stats.to_bytes() {
+        write!(hex, "{byte:02X}").unwrap();
+    }
     assert_eq!(stored.sketches, hex);
 }
 
