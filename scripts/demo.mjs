@@ -108,8 +108,13 @@ async function readPaths(runtime, query) {
   return response.json();
 }
 
-const totalIn = (answer) => answer.paths.reduce((sum, row) => sum + row.requests, 0);
-const totalOf = async (runtime) => totalIn(await readPaths(runtime, "limit=100"));
+function totalIn(answer) {
+  return answer.paths.reduce((sum, row) => sum + row.requests, 0);
+}
+
+async function totalOf(runtime) {
+  return totalIn(await readPaths(runtime, "limit=100"));
+}
 
 /** The last JSON object in a program's output, on one line or over several. */
 function lastJson(output) {

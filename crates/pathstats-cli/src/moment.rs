@@ -23,11 +23,8 @@ pub fn to_rfc3339(ms: i64) -> String {
 
 /// A whole number and a unit: `90s`, `15m`, `6h`, `30d`, `2w`.
 pub fn parse_duration(text: &str) -> Result<Duration, String> {
-    let wrong = || {
-        format!(
-            "{text:?} is not a duration: expected a whole number and s, m, h, d or w, as in \"6h\""
-        )
-    };
+    let wrong =
+        || format!("{text:?} is not a duration: expected a whole number and s, m, h, d or w, as in \"6h\"");
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let unit = match text.get(digits.len()..).unwrap_or_default() {
         "s" => 1,
@@ -38,11 +35,7 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
         _ => return Err(wrong()),
     };
     let count: u64 = digits.parse().map_err(|_| wrong())?;
-    count
-        .checked_mul(unit)
-        .filter(|s| *s < 1 << 32)
-        .map(Duration::from_secs)
-        .ok_or_else(wrong)
+    count.checked_mul(unit).filter(|s| *s < 1 << 32).map(Duration::from_secs).ok_or_else(wrong)
 }
 
 /// A moment: `now`, RFC 3339, a date (its midnight in UTC), or a duration ago (`2h`).
@@ -104,16 +97,7 @@ mod tests {
         ] {
             assert_eq!(parse_moment(text, NOW), Ok(ms), "{text}");
         }
-        for text in [
-            "",
-            "yesterday",
-            "2h3m",
-            "-2h",
-            "2y",
-            "h",
-            "2026-13-01",
-            "99999999999w",
-        ] {
+        for text in ["", "yesterday", "2h3m", "-2h", "2y", "h", "2026-13-01", "99999999999w"] {
             assert!(parse_moment(text, NOW).is_err(), "{text}");
         }
     }

@@ -41,18 +41,12 @@ impl Progress {
                 }
                 (false, _) => "{spinner} {bytes}  {msg}  {elapsed}",
             };
-            let style = ProgressStyle::with_template(template)
-                .unwrap_or_else(|_| ProgressStyle::default_bar());
+            let style =
+                ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
             let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::stderr_with_hz(10));
             bar.with_style(style.progress_chars("█▉▊▋▌▍▎▏ "))
         });
-        Self {
-            bar,
-            lines: !terminal && !hidden,
-            last_line: clock::instant(),
-            total,
-            bytes,
-        }
+        Self { bar, lines: !terminal && !hidden, last_line: clock::instant(), total, bytes }
     }
 
     /// Shows this position, and what else there is to say.
@@ -62,10 +56,7 @@ impl Progress {
             bar.set_message(message.to_owned());
         } else if self.lines && self.last_line.elapsed() >= LINE_EVERY {
             self.last_line = clock::instant();
-            let share = self
-                .total
-                .filter(|total| *total > 0)
-                .map(|total| position.min(total) * 100 / total);
+            let share = self.total.filter(|total| *total > 0).map(|total| position.min(total) * 100 / total);
             let unit = if self.bytes { "bytes" } else { "events" };
             let share = share.map_or_else(String::new, |share| format!("{share} %, "));
             eprintln!("{share}{position} {unit} {message}");

@@ -15,9 +15,8 @@ pub const INGEST_TOKEN: &str = "INGEST_TOKEN";
 /// The secret in `file` when one is given, and otherwise in the environment. An empty one is none.
 pub fn read(variable: &str, file: Option<&Path>) -> Result<Option<String>, Failure> {
     let secret = match file {
-        Some(file) => std::fs::read_to_string(file).map_err(|error| {
-            Failure::cannot(format_args!("read the secret in {}", file.display()), error)
-        })?,
+        Some(file) => std::fs::read_to_string(file)
+            .map_err(|error| Failure::cannot(format_args!("read the secret in {}", file.display()), error))?,
         None => match std::env::var(variable) {
             Ok(value) => value,
             Err(std::env::VarError::NotPresent) => return Ok(None),

@@ -1,10 +1,13 @@
 // The product under test: its Workers in one local runtime, through wrangler's test harness. Storage is fresh each time.
 import { SECRETS, WRANGLER, demoOrigin, real, scriptOf } from "./configs.mjs";
+import { scratchFolder } from "./scratch.mjs";
 
 process.env.WRANGLER_LOG ??= "none";
 process.env.WRANGLER_SEND_METRICS ??= "false";
 // No made-up `request.cf`: the runtime would ask the network for one.
 process.env.CLOUDFLARE_CF_FETCH_ENABLED = "false";
+// The harness keeps its stores in the folder for temporary files.
+process.env.TMPDIR = scratchFolder();
 const { createTestHarness } = await import("wrangler");
 
 const DEFAULT = [real("producer"), real("consumer"), real("api"), real("archiver"), demoOrigin];

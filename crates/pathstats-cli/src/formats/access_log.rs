@@ -14,19 +14,12 @@ use super::{known, Format, LineError, Request};
 
 /// Reads a line. `format` says which fields at the end are looked at.
 pub fn parse(line: &str, format: Format) -> Result<Request<'_>, LineError> {
-    let not_a_line = || {
-        LineError::new(
-            "not_a_log_line",
-            "expected `client ident user [time] \"request\" status bytes`",
-        )
-    };
+    let not_a_line =
+        || LineError::new("not_a_log_line", "expected `client ident user [time] \"request\" status bytes`");
     let (head, rest) = line.split_once(" [").ok_or_else(not_a_line)?;
     let (time, rest) = rest.split_once(']').ok_or_else(not_a_line)?;
     let timestamp_ms = common_log_ms(time).ok_or_else(|| {
-        LineError::new(
-            "bad_time",
-            format!("time is {time:?}: expected as in \"15/Oct/2025:14:03:21 +0000\""),
-        )
+        LineError::new("bad_time", format!("time is {time:?}: expected as in \"15/Oct/2025:14:03:21 +0000\""))
     })?;
     let (request, rest) = quoted(rest).ok_or_else(not_a_line)?;
     let (method, target) = request_line(request).ok_or_else(|| {
@@ -36,12 +29,9 @@ pub fn parse(line: &str, format: Format) -> Result<Request<'_>, LineError> {
         )
     })?;
     let (status, rest) = word(rest);
-    let status = status.parse::<u16>().map_err(|_| {
-        LineError::new(
-            "bad_status",
-            format!("status is {status:?}: expected 100 to 599"),
-        )
-    })?;
+    let status = status
+        .parse::<u16>()
+        .map_err(|_| LineError::new("bad_status", format!("status is {status:?}: expected 100 to 599")))?;
     let (_bytes, rest) = word(rest);
     let mut user_agent = None;
     let mut response_time = None;
@@ -49,9 +39,7 @@ pub fn parse(line: &str, format: Format) -> Result<Request<'_>, LineError> {
         if let Some((_referer, rest)) = quoted(rest) {
             if let Some((agent, rest)) = quoted(rest) {
                 user_agent = known(unescape(agent));
-                response_time = Some(rest)
-                    .filter(|_| format == Format::Nginx)
-                    .and_then(request_seconds);
+                response_time = Some(rest).filter(|_| format == Format::Nginx).and_then(request_seconds);
             }
         }
     }
@@ -77,11 +65,7 @@ pub fn richest(line: &str) -> Option<Format> {
         Ok(_) => {
             // The user agent may be unknown ("-"), yet its place tells Combined from Common.
             let quotes = line.matches('"').count();
-            Some(if quotes >= 6 {
-                Format::Combined
-            } else {
-                Format::Common
-            })
+            Some(if quotes >= 6 { Format::Combined } else { Format::Common })
         }
         // Garbage sent to the port is logged with an empty request: a log line all the same.
         Err(error) if error.code == "no_request_line" => Some(Format::Combined),
@@ -94,9 +78,7 @@ fn client(head: &str) -> &str {
     let mut words = head.split(' ');
     let first = words.next().unwrap_or_default();
     match words.next() {
-        Some(second) if first.parse::<IpAddr>().is_err() && second.parse::<IpAddr>().is_ok() => {
-            second
-        }
+        Some(second) if first.parse::<IpAddr>().is_err() && second.parse::<IpAddr>().is_ok() => second,
         _ => first,
     }
 }
@@ -142,10 +124,7 @@ fn request_line(request: &str) -> Option<(&str, &str)> {
 fn request_seconds(tail: &str) -> Option<f64> {
     const LARGEST: f64 = 3_600.0;
     let mut largest: Option<f64> = None;
-    for word in tail
-        .split([' ', ',', '"', '[', ']', '|'])
-        .filter(|word| !word.is_empty())
-    {
+    for word in tail.split([' ', ',', '"', '[', ']', '|']).filter(|word| !word.is_empty()) {
         match word.split_once('=') {
             Some(("rt" | "request_time", value)) => {
                 return value.parse().ok().filter(|s| (0.0..=LARGEST).contains(s))
@@ -202,9 +181,7 @@ fn unescape(text: &str) -> Cow<'_, str> {
 }
 
 fn hex(digit: u8) -> Option<u8> {
-    char::from(digit)
-        .to_digit(16)
-        .and_then(|value| u8::try_from(value).ok())
+    char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok())
 }
 
 #[cfg(test)]
@@ -219,16 +196,9 @@ mod tests {
     fn a_common_line_is_read() {
         let request = parse(COMMON, Format::Common).unwrap();
         assert_eq!(request.client, "203.0.113.9");
-        assert_eq!(
-            (&*request.method, &*request.target, request.status),
-            ("GET", "/api/foo?x=1", 200)
-        );
+        assert_eq!((&*request.method, &*request.target, request.status), ("GET", "/api/foo?x=1", 200));
         assert_eq!(request.timestamp_ms, 1_760_537_001_000);
-        assert!(
-            request.whole_second
-                && request.user_agent.is_none()
-                && request.response_time_us.is_none()
-        );
+        assert!(request.whole_second && request.user_agent.is_none() && request.response_time_us.is_none());
     }
 
     #[test]
@@ -245,10 +215,7 @@ mod tests {
         for (tail, us) in [
             ("0.123", Some(123_000)),
             ("\"0.123\"", Some(123_000)),
-            (
-                "rt=0.123 uct=\"0.000\" uht=\"0.200\" urt=\"0.200\"",
-                Some(123_000),
-            ),
+            ("rt=0.123 uct=\"0.000\" uht=\"0.200\" urt=\"0.200\"", Some(123_000)),
             ("request_time=1.500", Some(1_500_000)),
             ("0.100 0.123", Some(123_000)),
             ("0.123 0.040, 0.070 .", Some(123_000)),
@@ -260,33 +227,17 @@ mod tests {
             ("", None),
         ] {
             let line = format!("{COMBINED} {tail}");
-            assert_eq!(
-                parse(&line, Format::Nginx).unwrap().response_time_us,
-                us,
-                "{tail}"
-            );
-            assert_eq!(
-                parse(&line, Format::Combined).unwrap().response_time_us,
-                None
-            );
+            assert_eq!(parse(&line, Format::Nginx).unwrap().response_time_us, us, "{tail}");
+            assert_eq!(parse(&line, Format::Combined).unwrap().response_time_us, None);
         }
     }
 
     #[test]
     fn escapes_are_taken_back() {
         let line = COMMON.replace("/api/foo?x=1", r"/\xF0\x9F\xA6\x80/a b/\x22\\x%2F\xZZ");
-        assert_eq!(
-            parse(&line, Format::Common).unwrap().target,
-            "/🦀/a b/\"\\x%2F\\xZZ"
-        );
+        assert_eq!(parse(&line, Format::Common).unwrap().target, "/🦀/a b/\"\\x%2F\\xZZ");
         let line = COMBINED.replace("Mozilla/5.0 (X11)", r#"a \"quoted\" agent"#);
-        assert_eq!(
-            parse(&line, Format::Combined)
-                .unwrap()
-                .user_agent
-                .as_deref(),
-            Some("a \"quoted\" agent")
-        );
+        assert_eq!(parse(&line, Format::Combined).unwrap().user_agent.as_deref(), Some("a \"quoted\" agent"));
     }
 
     #[test]
@@ -294,10 +245,7 @@ mod tests {
         let line = format!("example.com:443 {COMMON}");
         assert_eq!(parse(&line, Format::Common).unwrap().client, "203.0.113.9");
         let line = COMMON.replace("203.0.113.9", "host.example.net");
-        assert_eq!(
-            parse(&line, Format::Common).unwrap().client,
-            "host.example.net"
-        );
+        assert_eq!(parse(&line, Format::Common).unwrap().client, "host.example.net");
     }
 
     #[test]
@@ -305,32 +253,13 @@ mod tests {
         for (line, code) in [
             ("hello", "not_a_log_line"),
             ("", "not_a_log_line"),
-            (
-                r#"1.2.3.4 - - [15/Oct/2025] "GET / HTTP/1.1" 200 1"#,
-                "bad_time",
-            ),
-            (
-                r#"1.2.3.4 - - [15/Oct/2025:14:03:21 +0000] "-" 408 0"#,
-                "no_request_line",
-            ),
-            (
-                r#"1.2.3.4 - - [15/Oct/2025:14:03:21 +0000] "\x16\x03\x01" 400 0"#,
-                "no_request_line",
-            ),
-            (
-                r#"1.2.3.4 - - [15/Oct/2025:14:03:21 +0000] "GET / HTTP/1.1" - 1"#,
-                "bad_status",
-            ),
-            (
-                r#"1.2.3.4 - - [15/Oct/2025:14:03:21 +0000] "GET / HTTP/1.1"#,
-                "not_a_log_line",
-            ),
+            (r#"1.2.3.4 - - [15/Oct/2025] "GET / HTTP/1.1" 200 1"#, "bad_time"),
+            (r#"1.2.3.4 - - [15/Oct/2025:14:03:21 +0000] "-" 408 0"#, "no_request_line"),
+            (r#"1.2.3.4 - - [15/Oct/2025:14:03:21 +0000] "\x16\x03\x01" 400 0"#, "no_request_line"),
+            (r#"1.2.3.4 - - [15/Oct/2025:14:03:21 +0000] "GET / HTTP/1.1" - 1"#, "bad_status"),
+            (r#"1.2.3.4 - - [15/Oct/2025:14:03:21 +0000] "GET / HTTP/1.1"#, "not_a_log_line"),
         ] {
-            assert_eq!(
-                parse(line, Format::Combined).unwrap_err().code,
-                code,
-                "{line}"
-            );
+            assert_eq!(parse(line, Format::Combined).unwrap_err().code, code, "{line}");
         }
     }
 }

@@ -39,11 +39,8 @@ struct Fields<'a> {
 pub fn parse(line: &str) -> Result<Request<'_>, LineError> {
     let fields: Fields<'_> = serde_json::from_str(line)
         .map_err(|error| LineError::new("not_json", format!("not Logpush JSON: {error}")))?;
-    let missing =
-        |field: &str| LineError::new("missing_field", format!("field `{field}` is missing"));
-    let time = fields
-        .edge_start_timestamp
-        .ok_or_else(|| missing("EdgeStartTimestamp"))?;
+    let missing = |field: &str| LineError::new("missing_field", format!("field `{field}` is missing"));
+    let time = fields.edge_start_timestamp.ok_or_else(|| missing("EdgeStartTimestamp"))?;
     let (timestamp_ms, whole_second) = match &time {
         Value::Number(number) => number.as_i64().and_then(count_ms),
         Value::String(text) => logpush_ms(text),
@@ -52,9 +49,7 @@ pub fn parse(line: &str) -> Result<Request<'_>, LineError> {
     .ok_or_else(|| {
         LineError::new(
             "bad_time",
-            format!(
-                "EdgeStartTimestamp is {time}: expected RFC 3339, or unix seconds or nanoseconds"
-            ),
+            format!("EdgeStartTimestamp is {time}: expected RFC 3339, or unix seconds or nanoseconds"),
         )
     })?;
     let target = fields
@@ -72,14 +67,9 @@ pub fn parse(line: &str) -> Result<Request<'_>, LineError> {
         timestamp_ms,
         whole_second,
         client: fields.client_ip.unwrap_or_default(),
-        method: fields
-            .client_request_method
-            .and_then(known)
-            .ok_or_else(|| missing("ClientRequestMethod"))?,
+        method: fields.client_request_method.and_then(known).ok_or_else(|| missing("ClientRequestMethod"))?,
         target,
-        status: fields
-            .edge_response_status
-            .ok_or_else(|| missing("EdgeResponseStatus"))?,
+        status: fields.edge_response_status.ok_or_else(|| missing("EdgeResponseStatus"))?,
         response_time_us: response_time.and_then(|ms| response_time_us(ms).ok()),
         user_agent: fields.client_request_user_agent.and_then(known),
         country: fields.client_country.as_deref().and_then(country),
@@ -90,9 +80,7 @@ pub fn parse(line: &str) -> Result<Request<'_>, LineError> {
 /// Two letters or digits in either case; anything else is an unknown country.
 fn country(text: &str) -> Option<[u8; 2]> {
     let code = <[u8; 2]>::try_from(text.as_bytes()).ok()?;
-    code.iter()
-        .all(u8::is_ascii_alphanumeric)
-        .then(|| code.map(|byte| byte.to_ascii_uppercase()))
+    code.iter().all(u8::is_ascii_alphanumeric).then(|| code.map(|byte| byte.to_ascii_uppercase()))
 }
 
 #[cfg(test)]
@@ -104,21 +92,12 @@ mod tests {
     #[test]
     fn a_line_is_read() {
         let request = parse(LINE).unwrap();
-        assert_eq!(
-            (&*request.method, &*request.target, request.status),
-            ("GET", "/api/foo", 200)
-        );
-        assert_eq!(
-            (request.timestamp_ms, request.whole_second),
-            (1_760_537_001_000, true)
-        );
+        assert_eq!((&*request.method, &*request.target, request.status), ("GET", "/api/foo", 200));
+        assert_eq!((request.timestamp_ms, request.whole_second), (1_760_537_001_000, true));
         assert_eq!(request.response_time_us, Some(12_500));
         assert_eq!(request.country, Some(*b"NZ"));
         assert_eq!(request.own_id.as_deref(), Some("98f0c1d2e3f4a5b6"));
-        assert_eq!(
-            (&*request.client, request.user_agent.as_deref()),
-            ("2001:db8::1", Some("curl/8"))
-        );
+        assert_eq!((&*request.client, request.user_agent.as_deref()), ("2001:db8::1", Some("curl/8")));
     }
 
     #[test]
@@ -150,15 +129,9 @@ mod tests {
     fn what_is_no_request_says_why() {
         for (line, code) in [
             (LINE.replace("EdgeStartTimestamp", "Other"), "missing_field"),
-            (
-                LINE.replace("ClientRequestMethod", "Other"),
-                "missing_field",
-            ),
+            (LINE.replace("ClientRequestMethod", "Other"), "missing_field"),
             (LINE.replace("EdgeResponseStatus", "Other"), "missing_field"),
-            (
-                LINE.replace("\"2025-10-15T14:03:21Z\"", "\"soon\""),
-                "bad_time",
-            ),
+            (LINE.replace("\"2025-10-15T14:03:21Z\"", "\"soon\""), "bad_time"),
             (LINE.replace(":200,", ":\"200\","), "not_json"),
             ("{".to_owned(), "not_json"),
         ] {

@@ -39,9 +39,7 @@ impl Format {
     /// Reads one line, without its line break.
     pub fn parse(self, line: &str) -> Result<Line<'_>, LineError> {
         match self {
-            Self::Common | Self::Combined | Self::Nginx => {
-                access_log::parse(line, self).map(Line::Request)
-            }
+            Self::Common | Self::Combined | Self::Nginx => access_log::parse(line, self).map(Line::Request),
             Self::Logpush => logpush::parse(line).map(Line::Request),
             Self::Jsonl => Ok(TrafficEvent::from_json(line).map(Line::Event)?),
         }
@@ -105,10 +103,7 @@ pub struct LineError {
 impl LineError {
     /// An error of this kind.
     pub fn new(code: &'static str, detail: impl Into<String>) -> Self {
-        Self {
-            code,
-            detail: detail.into(),
-        }
+        Self { code, detail: detail.into() }
     }
 }
 

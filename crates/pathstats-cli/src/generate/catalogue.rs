@@ -47,10 +47,7 @@ impl Catalogue {
     /// is scaled so that its mean over requests is 1.
     pub fn new(seed: u64, count: usize, bots: bool, odd: bool) -> Self {
         let mut random = Random::new(seed, 1);
-        let scanned: Vec<&str> = SCANNED
-            .into_iter()
-            .take(if bots { count / 10 } else { 0 })
-            .collect();
+        let scanned: Vec<&str> = SCANNED.into_iter().take(if bots { count / 10 } else { 0 }).collect();
         let own = count - scanned.len();
         let mut paths = own_paths(&mut random, own, odd);
         // The front page leads; chance orders the rest, so that kinds mix.
@@ -58,34 +55,21 @@ impl Catalogue {
             let other = 1 + usize::try_from(random.below(at as u64)).unwrap_or_default();
             paths.swap(at, other);
         }
-        let mut sites: Vec<Site> = paths
-            .into_iter()
-            .map(|(path, kind)| site(&mut random, path, kind))
-            .collect();
+        let mut sites: Vec<Site> =
+            paths.into_iter().map(|(path, kind)| site(&mut random, path, kind)).collect();
         let popularity = Weighted::zipf(sites.len(), 1.0);
-        let mean: f64 = sites
-            .iter()
-            .enumerate()
-            .map(|(at, site)| site.frailty * popularity.share(at))
-            .sum();
+        let mean: f64 = sites.iter().enumerate().map(|(at, site)| site.frailty * popularity.share(at)).sum();
         for site in &mut sites {
             site.frailty /= mean;
         }
-        Self {
-            sites,
-            popularity,
-            scanned,
-        }
+        Self { sites, popularity, scanned }
     }
 }
 
 /// Different paths: in equal parts of APIs, pages and assets while these last, and then posts of a
 /// blog, of which there is no end.
 fn own_paths(random: &mut Random, count: usize, odd: bool) -> Vec<(String, Kind)> {
-    let longest = format!(
-        "/long/{}",
-        "abcdefghi-".repeat(52).get(..506).unwrap_or_default()
-    );
+    let longest = format!("/long/{}", "abcdefghi-".repeat(52).get(..506).unwrap_or_default());
     let odd_paths = ODD.into_iter().map(str::to_owned).chain([longest]);
     let mut paths = vec![("/".to_owned(), Kind::Page)];
     paths.extend(odd_paths.filter(|_| odd).map(|path| (path, Kind::Page)));
@@ -109,42 +93,25 @@ fn own_paths(random: &mut Random, count: usize, odd: bool) -> Vec<(String, Kind)
 fn apis() -> impl Iterator<Item = String> {
     let resources = || RESOURCES.into_iter();
     let plain = resources().flat_map(|resource| {
-        let key = if resource == "uploads" || resource == "sessions" {
-            ":uuid"
-        } else {
-            ":id"
-        };
-        [
-            format!("/api/v1/{resource}"),
-            format!("/api/v1/{resource}/{key}"),
-        ]
+        let key = if resource == "uploads" || resource == "sessions" { ":uuid" } else { ":id" };
+        [format!("/api/v1/{resource}"), format!("/api/v1/{resource}/{key}")]
     });
-    let nested = SUBRESOURCES.into_iter().flat_map(move |sub| {
-        resources().map(move |resource| format!("/api/v1/{resource}/:id/{sub}"))
-    });
-    let second = resources().flat_map(|resource| {
-        [
-            format!("/api/v2/{resource}"),
-            format!("/api/v2/{resource}/search"),
-        ]
-    });
-    [
-        "/api/v1/blobs/:hash".to_owned(),
-        "/graphql".to_owned(),
-        "/health".to_owned(),
-    ]
-    .into_iter()
-    .chain(plain)
-    .chain(second)
-    .chain(nested)
+    let nested = SUBRESOURCES
+        .into_iter()
+        .flat_map(move |sub| resources().map(move |resource| format!("/api/v1/{resource}/:id/{sub}")));
+    let second = resources()
+        .flat_map(|resource| [format!("/api/v2/{resource}"), format!("/api/v2/{resource}/search")]);
+    ["/api/v1/blobs/:hash".to_owned(), "/graphql".to_owned(), "/health".to_owned()]
+        .into_iter()
+        .chain(plain)
+        .chain(second)
+        .chain(nested)
 }
 
 fn pages() -> impl Iterator<Item = String> {
-    let documents = TOPICS.into_iter().flat_map(|topic| {
-        NOUNS
-            .into_iter()
-            .map(move |noun| format!("/docs/{topic}/{noun}"))
-    });
+    let documents = TOPICS
+        .into_iter()
+        .flat_map(|topic| NOUNS.into_iter().map(move |noun| format!("/docs/{topic}/{noun}")));
     PAGES.into_iter().map(str::to_owned).chain(documents)
 }
 
@@ -159,21 +126,11 @@ fn assets() -> impl Iterator<Item = String> {
 }
 
 fn post(number: usize) -> String {
-    let (quality, noun) = (
-        QUALITIES.get(number % QUALITIES.len()),
-        NOUNS.get(number / QUALITIES.len() % NOUNS.len()),
-    );
+    let (quality, noun) =
+        (QUALITIES.get(number % QUALITIES.len()), NOUNS.get(number / QUALITIES.len() % NOUNS.len()));
     let round = number / (QUALITIES.len() * NOUNS.len());
-    let suffix = if round == 0 {
-        String::new()
-    } else {
-        format!("-{}", round + 1)
-    };
-    format!(
-        "/blog/{}-{}{suffix}",
-        quality.unwrap_or(&""),
-        noun.unwrap_or(&"")
-    )
+    let suffix = if round == 0 { String::new() } else { format!("-{}", round + 1) };
+    format!("/blog/{}-{}{suffix}", quality.unwrap_or(&""), noun.unwrap_or(&""))
 }
 
 fn site(random: &mut Random, path: String, kind: Kind) -> Site {
@@ -183,11 +140,7 @@ fn site(random: &mut Random, path: String, kind: Kind) -> Site {
         Kind::Asset => (1_500.0, 9_000.0),
     };
     // One path in twenty is slow, one in twenty fails often, one in ten now and then.
-    let slow = if kind != Kind::Asset && random.chance(0.05) {
-        12.0
-    } else {
-        1.0
-    };
+    let slow = if kind != Kind::Asset && random.chance(0.05) { 12.0 } else { 1.0 };
     let frailty = match random.below(20) {
         0 => 15.0,
         1 | 2 => 3.0,
@@ -195,13 +148,7 @@ fn site(random: &mut Random, path: String, kind: Kind) -> Site {
         _ => 0.6,
     };
     let median_us = random.between(low, high) * slow;
-    Site {
-        path,
-        kind,
-        median_us,
-        sigma: random.between(0.35, 0.9),
-        frailty,
-    }
+    Site { path, kind, median_us, sigma: random.between(0.35, 0.9), frailty }
 }
 
 #[cfg(test)]
@@ -232,15 +179,9 @@ mod tests {
         let odd = Catalogue::new(7, 100, false, true);
         let has = |wanted: &str| odd.sites.iter().any(|site| site.path.contains(wanted));
         assert!(has(":b") && has("%2F") && has(" ") && has("🦀"));
-        assert!(odd
-            .sites
-            .iter()
-            .any(|site| site.path.chars().count() == 512));
+        assert!(odd.sites.iter().any(|site| site.path.chars().count() == 512));
         let plain = Catalogue::new(7, 100, false, false);
-        assert!(plain
-            .sites
-            .iter()
-            .all(|site| site.path.is_ascii() && !site.path.contains([' ', '%'])));
+        assert!(plain.sites.iter().all(|site| site.path.is_ascii() && !site.path.contains([' ', '%'])));
     }
 
     #[test]

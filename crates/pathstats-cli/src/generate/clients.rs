@@ -31,14 +31,8 @@ impl Clients {
         let all: Vec<Client> = (first..first + count.max(1))
             .map(|number| Client {
                 address: address(number),
-                agent: AGENTS
-                    .get(agents.choose(&mut random))
-                    .copied()
-                    .unwrap_or_default(),
-                country: COUNTRIES
-                    .get(countries.choose(&mut random))
-                    .copied()
-                    .unwrap_or(*b"XX"),
+                agent: AGENTS.get(agents.choose(&mut random)).copied().unwrap_or_default(),
+                country: COUNTRIES.get(countries.choose(&mut random)).copied().unwrap_or(*b"XX"),
             })
             .collect();
         let popularity = Weighted::zipf(all.len(), 0.7);
@@ -47,11 +41,7 @@ impl Clients {
 
     /// One of them, and its index.
     pub fn choose(&self, random: &mut Random) -> (usize, &Client) {
-        static NOBODY: Client = Client {
-            address: String::new(),
-            agent: "",
-            country: *b"XX",
-        };
+        static NOBODY: Client = Client { address: String::new(), agent: "", country: *b"XX" };
         let index = self.popularity.choose(random);
         (index, self.all.get(index).unwrap_or(&NOBODY))
     }
@@ -67,20 +57,10 @@ fn address(number: u32) -> String {
     }
     if number < 1 << 17 {
         let mixed = number.wrapping_mul(0x1_9e37 | 1) & 0x1_ffff;
-        format!(
-            "198.{}.{}.{}",
-            18 + (mixed >> 16),
-            (mixed >> 8) & 0xff,
-            mixed & 0xff
-        )
+        format!("198.{}.{}.{}", 18 + (mixed >> 16), (mixed >> 8) & 0xff, mixed & 0xff)
     } else {
         let mixed = number & 0xff_ffff;
-        format!(
-            "10.{}.{}.{}",
-            mixed >> 16,
-            (mixed >> 8) & 0xff,
-            mixed & 0xff
-        )
+        format!("10.{}.{}.{}", mixed >> 16, (mixed >> 8) & 0xff, mixed & 0xff)
     }
 }
 
@@ -92,9 +72,7 @@ mod tests {
 
     #[test]
     fn addresses_are_distinct_and_valid() {
-        let all: HashSet<IpAddr> = (0..300_000)
-            .map(|number| address(number).parse().unwrap())
-            .collect();
+        let all: HashSet<IpAddr> = (0..300_000).map(|number| address(number).parse().unwrap()).collect();
         assert_eq!(all.len(), 300_000);
     }
 }

@@ -40,9 +40,7 @@ impl Output {
             return Ok(Self::Plain(Box::new(io::stdout().lock())));
         }
         let file: Box<dyn Write> = Box::new(File::create(path)?);
-        let gzip = path
-            .extension()
-            .is_some_and(|extension| extension.eq_ignore_ascii_case("gz"));
+        let gzip = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("gz"));
         // Level 3: twice as fast as the default for a tenth more bytes.
         Ok(if gzip {
             Self::Gzip(Box::new(GzEncoder::new(file, Compression::new(3))))
@@ -84,15 +82,9 @@ pub fn run(args: &GenerateArgs) -> Result<(), Failure> {
         Some(hasher) => hasher,
         None => IpHasher::new(DEMO_SECRET).map_err(|error| Failure::new(error.to_string()))?,
     };
-    let cannot =
-        |error: io::Error| Failure::cannot(format_args!("write {}", args.out.display()), error);
+    let cannot = |error: io::Error| Failure::cannot(format_args!("write {}", args.out.display()), error);
     let output = Output::open(&args.out).map_err(cannot)?;
-    let mut writer = LineWriter::new(
-        BufWriter::with_capacity(1 << 18, output),
-        args.format,
-        hasher,
-        seed,
-    );
+    let mut writer = LineWriter::new(BufWriter::with_capacity(1 << 18, output), args.format, hasher, seed);
     let to_file = args.out != Path::new("-");
     let mut progress = Progress::events(events, args.quiet || !to_file);
     let mut written: u64 = 0;
@@ -103,13 +95,8 @@ pub fn run(args: &GenerateArgs) -> Result<(), Failure> {
         }
         writer.write(hit)
     });
-    let result = result.and_then(|()| {
-        writer
-            .into_inner()
-            .into_inner()
-            .map_err(io::IntoInnerError::into_error)?
-            .finish()
-    });
+    let result = result
+        .and_then(|()| writer.into_inner().into_inner().map_err(io::IntoInnerError::into_error)?.finish());
     progress.finish();
     match result {
         // Who reads has enough, as `head` does: no failure.
@@ -118,11 +105,7 @@ pub fn run(args: &GenerateArgs) -> Result<(), Failure> {
     }
     if !args.quiet && to_file {
         let took = moment::in_words(started.elapsed());
-        eprintln!(
-            "wrote {} events to {} in {took}",
-            moment::grouped(written),
-            args.out.display()
-        );
+        eprintln!("wrote {} events to {} in {took}", moment::grouped(written), args.out.display());
     }
     Ok(())
 }

@@ -54,11 +54,7 @@ impl Random {
     /// One of these; the default when there is none.
     pub fn pick<T: Copy + Default>(&mut self, from: &[T]) -> T {
         let at = self.below(from.len() as u64);
-        usize::try_from(at)
-            .ok()
-            .and_then(|at| from.get(at))
-            .copied()
-            .unwrap_or_default()
+        usize::try_from(at).ok().and_then(|at| from.get(at)).copied().unwrap_or_default()
     }
 
     /// A normal value of mean 0 and deviation 1 (Box and Muller, 1958).
@@ -105,19 +101,14 @@ impl Weighted {
     pub fn choose(&self, random: &mut Random) -> usize {
         let total = self.sums.last().copied().unwrap_or_default();
         let at = random.unit() * total;
-        self.sums
-            .partition_point(|sum| *sum <= at)
-            .min(self.sums.len().saturating_sub(1))
+        self.sums.partition_point(|sum| *sum <= at).min(self.sums.len().saturating_sub(1))
     }
 
     /// The share of an index in the whole.
     pub fn share(&self, index: usize) -> f64 {
         let total = self.sums.last().copied().unwrap_or(1.0);
-        let before = index
-            .checked_sub(1)
-            .and_then(|before| self.sums.get(before))
-            .copied()
-            .unwrap_or_default();
+        let before =
+            index.checked_sub(1).and_then(|before| self.sums.get(before)).copied().unwrap_or_default();
         (self.sums.get(index).copied().unwrap_or(before) - before) / total
     }
 }
@@ -130,23 +121,14 @@ mod tests {
     fn the_stream_of_a_seed_is_pinned() {
         let mut random = Random::new(7, 0);
         let first: Vec<u64> = (0..3).map(|_| random.bits()).collect();
-        assert_eq!(
-            first,
-            [
-                14_095_323_943_061_994_099,
-                8_595_031_940_432_502_117,
-                104_676_313_501_531_310
-            ]
-        );
+        assert_eq!(first, [14_095_323_943_061_994_099, 8_595_031_940_432_502_117, 104_676_313_501_531_310]);
         assert_ne!(Random::new(7, 1).bits(), first[0]);
     }
 
     #[test]
     fn a_log_normal_value_has_its_median() {
         let mut random = Random::new(1, 0);
-        let below = (0..20_000)
-            .filter(|_| random.log_normal(50.0, 0.8) < 50.0)
-            .count();
+        let below = (0..20_000).filter(|_| random.log_normal(50.0, 0.8) < 50.0).count();
         assert!((9_700..10_300).contains(&below), "{below}");
     }
 
@@ -154,15 +136,10 @@ mod tests {
     fn zipf_gives_each_rank_its_share() {
         let zipf = Weighted::zipf(100, 1.0);
         let mut random = Random::new(1, 0);
-        let first = (0..20_000)
-            .filter(|_| zipf.choose(&mut random) == 0)
-            .count();
+        let first = (0..20_000).filter(|_| zipf.choose(&mut random) == 0).count();
         let expected = 20_000.0 * zipf.share(0);
         #[allow(clippy::cast_precision_loss)]
         let found = first as f64;
-        assert!(
-            (found - expected).abs() < expected * 0.05,
-            "{found} {expected}"
-        );
+        assert!((found - expected).abs() < expected * 0.05, "{found} {expected}");
     }
 }

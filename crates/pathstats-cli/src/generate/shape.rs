@@ -54,12 +54,9 @@ impl Shape {
                 let minutes = random.between(1.0, 6.0);
                 // A burst lasts minutes, and no more than a twentieth of a short span.
                 #[allow(clippy::cast_possible_truncation)]
-                let length = ((minutes * 60_000.0) as i64 / slot_ms)
-                    .min(slots / 20)
-                    .max(1);
+                let length = ((minutes * 60_000.0) as i64 / slot_ms).min(slots / 20).max(1);
                 let first_slot =
-                    i64::try_from(random.below((slots - length).max(1).unsigned_abs()))
-                        .unwrap_or_default();
+                    i64::try_from(random.below((slots - length).max(1).unsigned_abs())).unwrap_or_default();
                 Burst {
                     first_slot,
                     last_slot: first_slot + length - 1,
@@ -68,13 +65,7 @@ impl Shape {
                 }
             })
             .collect();
-        Self {
-            seed,
-            start_ms: end_ms - slots * slot_ms,
-            slot_ms,
-            slots,
-            bursts,
-        }
+        Self { seed, start_ms: end_ms - slots * slot_ms, slot_ms, slots, bursts }
     }
 
     /// The slots in order. Their events sum up to `events` exactly.
@@ -83,27 +74,20 @@ impl Shape {
         let total: f64 = self.weights().map(|(base, extra, _)| base + extra).sum();
         let mut sum = 0.0;
         let mut given = 0;
-        self.weights()
-            .enumerate()
-            .map(move |(index, (base, extra, target))| {
-                sum += base + extra;
-                // Rounding the running sum, not each slot, makes the whole exact: the last sum is the total.
-                #[allow(
-                    clippy::cast_precision_loss,
-                    clippy::cast_possible_truncation,
-                    clippy::cast_sign_loss
-                )]
-                let due = ((events as f64) * (sum / total)) as u64;
-                let slot = Slot {
-                    start_ms: self.start_ms
-                        + i64::try_from(index).unwrap_or_default() * self.slot_ms,
-                    length_ms: self.slot_ms,
-                    events: due - given,
-                    burst: target.map(|target| (extra / (base + extra), target)),
-                };
-                given = due;
-                slot
-            })
+        self.weights().enumerate().map(move |(index, (base, extra, target))| {
+            sum += base + extra;
+            // Rounding the running sum, not each slot, makes the whole exact: the last sum is the total.
+            #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+            let due = ((events as f64) * (sum / total)) as u64;
+            let slot = Slot {
+                start_ms: self.start_ms + i64::try_from(index).unwrap_or_default() * self.slot_ms,
+                length_ms: self.slot_ms,
+                events: due - given,
+                burst: target.map(|target| (extra / (base + extra), target)),
+            };
+            given = due;
+            slot
+        })
     }
 
     /// Of each slot: its weight, what bursts add, and the target of the strongest burst.
@@ -114,19 +98,14 @@ impl Shape {
             // Milliseconds of a day fit into an f64.
             #[allow(clippy::cast_precision_loss)]
             let hour = at_ms.rem_euclid(86_400_000) as f64 / 3_600_000.0;
-            let day =
-                1.0 + DAY_SWING * libm::cos((hour - BUSIEST_HOUR) / 24.0 * core::f64::consts::TAU);
+            let day = 1.0 + DAY_SWING * libm::cos((hour - BUSIEST_HOUR) / 24.0 * core::f64::consts::TAU);
             let base = day * random.between(0.7, 1.3);
-            let active = self
-                .bursts
-                .iter()
-                .filter(|burst| (burst.first_slot..=burst.last_slot).contains(&slot));
+            let active =
+                self.bursts.iter().filter(|burst| (burst.first_slot..=burst.last_slot).contains(&slot));
             let (mut extra, mut strongest) = (0.0, None::<&Burst>);
             for burst in active {
                 extra += burst.weight;
-                strongest = strongest
-                    .filter(|other| other.weight >= burst.weight)
-                    .or(Some(burst));
+                strongest = strongest.filter(|other| other.weight >= burst.weight).or(Some(burst));
             }
             (base, extra, strongest.map(|burst| burst.target))
         })
@@ -142,24 +121,11 @@ mod tests {
 
     #[test]
     fn slots_sum_up_to_the_events_asked_for() {
-        for (events, span) in [
-            (0, DAY),
-            (1, DAY),
-            (100_000, DAY),
-            (1_000, 500),
-            (7, 1),
-            (50_000, 30 * DAY),
-        ] {
+        for (events, span) in [(0, DAY), (1, DAY), (100_000, DAY), (1_000, 500), (7, 1), (50_000, 30 * DAY)] {
             let shape = Shape::new(7, END, span, 3);
             let slots: Vec<Slot> = shape.slots(events).collect();
-            assert_eq!(
-                slots.iter().map(|slot| slot.events).sum::<u64>(),
-                events,
-                "{events} in {span} ms"
-            );
-            assert!(slots
-                .iter()
-                .all(|slot| slot.start_ms + slot.length_ms <= END));
+            assert_eq!(slots.iter().map(|slot| slot.events).sum::<u64>(), events, "{events} in {span} ms");
+            assert!(slots.iter().all(|slot| slot.start_ms + slot.length_ms <= END));
         }
     }
 
@@ -182,11 +148,8 @@ mod tests {
         let shape = Shape::new(7, END, DAY, 1);
         let slots: Vec<Slot> = shape.slots(1_000_000).collect();
         let mean = |burst: bool| -> u64 {
-            let counts: Vec<u64> = slots
-                .iter()
-                .filter(|s| s.burst.is_some() == burst)
-                .map(|s| s.events)
-                .collect();
+            let counts: Vec<u64> =
+                slots.iter().filter(|s| s.burst.is_some() == burst).map(|s| s.events).collect();
             counts.iter().sum::<u64>() / counts.len() as u64
         };
         assert!(mean(true) > 2 * mean(false));

@@ -107,9 +107,7 @@ impl Traffic {
             return self.bot(random, timestamp_ms);
         }
         let (client, who) = self.people.choose(random);
-        let focus = slot
-            .burst
-            .filter(|(share, _)| random.chance(*share * BURST_FOCUS));
+        let focus = slot.burst.filter(|(share, _)| random.chance(*share * BURST_FOCUS));
         let index = match focus {
             // Bursts go to one of the better known paths.
             Some((_, target)) => {
@@ -118,13 +116,7 @@ impl Traffic {
             None => self.catalogue.popularity.choose(random),
         };
         let hit = self.visit(random, timestamp_ms, index, self.plan.error_rate);
-        Hit {
-            client,
-            address: &who.address,
-            agent: who.agent,
-            country: who.country,
-            ..hit
-        }
+        Hit { client, address: &who.address, agent: who.agent, country: who.country, ..hit }
     }
 
     fn bot(&self, random: &mut Random, timestamp_ms: i64) -> Hit<'_> {
@@ -139,29 +131,18 @@ impl Traffic {
             }
         } else {
             // A crawler goes through all paths alike, by GET.
-            let index = usize::try_from(random.below(self.catalogue.sites.len() as u64))
-                .unwrap_or_default();
+            let index = usize::try_from(random.below(self.catalogue.sites.len() as u64)).unwrap_or_default();
             self.visit(random, timestamp_ms, index, self.plan.error_rate)
         };
         hit.method = "GET";
         hit.agent = random.pick(if scans { &SCANNERS } else { &CRAWLERS });
         // People come first in the numbering of clients.
         hit.client = usize::try_from(self.plan.clients.max(1)).unwrap_or_default() + index;
-        Hit {
-            address: &who.address,
-            country: who.country,
-            ..hit
-        }
+        Hit { address: &who.address, country: who.country, ..hit }
     }
 
     /// A request for a path of the site, whoever sends it.
-    fn visit(
-        &self,
-        random: &mut Random,
-        timestamp_ms: i64,
-        index: usize,
-        error_rate: f64,
-    ) -> Hit<'_> {
+    fn visit(&self, random: &mut Random, timestamp_ms: i64, index: usize, error_rate: f64) -> Hit<'_> {
         let Some(site) = self.catalogue.sites.get(index) else {
             return Hit {
                 timestamp_ms,
@@ -179,11 +160,7 @@ impl Traffic {
         };
         let method = method(random, site);
         let fails = random.chance((error_rate * site.frailty).min(0.95));
-        let status = if fails {
-            failure(random, site)
-        } else {
-            success(random, site.kind, method)
-        };
+        let status = if fails { failure(random, site) } else { success(random, site.kind, method) };
         let slowness = match status {
             504 => 20.0,
             500..=503 => 2.5,
@@ -293,10 +270,7 @@ mod tests {
 
     #[test]
     fn people_fail_as_often_as_asked() {
-        let traffic = Traffic::new(Plan {
-            bots: 0.0,
-            ..plan()
-        });
+        let traffic = Traffic::new(Plan { bots: 0.0, ..plan() });
         let errors = count(&traffic, |hit| hit.status >= 400);
         // 3 % of 50,000, less what the cap at 95 % takes, give or take the chance of bursts.
         assert!((1_100..2_000).contains(&errors), "{errors}");
@@ -305,13 +279,8 @@ mod tests {
     #[test]
     fn bots_look_for_what_is_not_there() {
         let traffic = Traffic::new(plan());
-        let scans = count(&traffic, |hit| {
-            hit.path == "/.env" || hit.path == "/wp-login.php"
-        });
+        let scans = count(&traffic, |hit| hit.path == "/.env" || hit.path == "/wp-login.php");
         assert!(scans > 50, "{scans}");
-        assert_eq!(
-            count(&traffic, |hit| hit.path == "/.env" && hit.status < 400),
-            0
-        );
+        assert_eq!(count(&traffic, |hit| hit.path == "/.env" && hit.status < 400), 0);
     }
 }

@@ -71,16 +71,8 @@ pub const PAGES: [&str; 24] = [
 ];
 
 /// Topics of the documentation.
-pub const TOPICS: [&str; 8] = [
-    "guides",
-    "api",
-    "cli",
-    "tutorials",
-    "operations",
-    "reference",
-    "faq",
-    "recipes",
-];
+pub const TOPICS: [&str; 8] =
+    ["guides", "api", "cli", "tutorials", "operations", "reference", "faq", "recipes"];
 
 /// Names of things.
 pub const NOUNS: [&str; 24] = [
@@ -112,9 +104,8 @@ pub const NOUNS: [&str; 24] = [
 
 /// What is said of things in a blog.
 pub const QUALITIES: [&str; 20] = [
-    "better", "faster", "smaller", "boring", "durable", "honest", "cheap", "global", "quiet",
-    "simple", "strange", "modern", "exact", "gentle", "missing", "broken", "hidden", "first",
-    "last", "seven",
+    "better", "faster", "smaller", "boring", "durable", "honest", "cheap", "global", "quiet", "simple",
+    "strange", "modern", "exact", "gentle", "missing", "broken", "hidden", "first", "last", "seven",
 ];
 
 /// Names of assets.
@@ -203,16 +194,11 @@ pub const CRAWLERS: [&str; 5] = [
 ];
 
 /// User agents of scanners. Some send none.
-pub const SCANNERS: [&str; 5] = [
-    "python-requests/2.32.3",
-    "Mozilla/5.0 zgrab/0.x",
-    "curl/8.5.0",
-    "Go-http-client/1.1",
-    "",
-];
+pub const SCANNERS: [&str; 5] =
+    ["python-requests/2.32.3", "Mozilla/5.0 zgrab/0.x", "curl/8.5.0", "Go-http-client/1.1", ""];
 
 /// Countries, the most frequent first.
 pub const COUNTRIES: [[u8; 2]; 16] = [
-    *b"US", *b"DE", *b"GB", *b"FR", *b"IN", *b"BR", *b"JP", *b"NL", *b"CA", *b"AU", *b"ES", *b"PL",
-    *b"CN", *b"KR", *b"SE", *b"NZ",
+    *b"US", *b"DE", *b"GB", *b"FR", *b"IN", *b"BR", *b"JP", *b"NL", *b"CA", *b"AU", *b"ES", *b"PL", *b"CN",
+    *b"KR", *b"SE", *b"NZ",
 ];

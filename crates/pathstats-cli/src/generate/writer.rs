@@ -63,9 +63,7 @@ impl<W: Write> LineWriter<W> {
             status: hit.status,
             response_time_us: Some(hit.response_time_us),
             client_ip_hash: self.hash(hit),
-            user_agent: Some(hit.agent)
-                .filter(|agent| !agent.is_empty())
-                .map(str::to_owned),
+            user_agent: Some(hit.agent).filter(|agent| !agent.is_empty()).map(str::to_owned),
             country: Some(hit.country),
             sample_ratio: 1.0,
         };
@@ -83,13 +81,8 @@ impl<W: Write> LineWriter<W> {
         }
         let mut ray = hit.ray;
         loop {
-            let id = EventId::derive(
-                hit.timestamp_ms,
-                hit.address,
-                hit.path,
-                &format!("{ray:016x}"),
-            )
-            .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error.to_string()))?;
+            let id = EventId::derive(hit.timestamp_ms, hit.address, hit.path, &format!("{ray:016x}"))
+                .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error.to_string()))?;
             if !ids.contains(&id) {
                 ids.push(id);
                 return Ok(id);
@@ -114,9 +107,7 @@ impl<W: Write> LineWriter<W> {
 
     fn logpush(&mut self, hit: &Hit<'_>) -> io::Result<()> {
         let target = self.target(hit.path);
-        let country = std::str::from_utf8(&hit.country)
-            .unwrap_or_default()
-            .to_ascii_lowercase();
+        let country = std::str::from_utf8(&hit.country).unwrap_or_default().to_ascii_lowercase();
         let line = serde_json::json!({
             "ClientCountry": country,
             "ClientIP": hit.address,
@@ -140,19 +131,12 @@ impl<W: Write> LineWriter<W> {
             self.second = (second, common_log_time(second));
         }
         let target = self.target(hit.path);
-        write!(
-            self.out,
-            "{} - - [{}] \"{} ",
-            hit.address, self.second.1, hit.method
-        )?;
+        write!(self.out, "{} - - [{}] \"{} ", hit.address, self.second.1, hit.method)?;
         escaped(&mut self.out, &target)?;
         write!(self.out, " HTTP/1.1\" {} {}", hit.status, hit.bytes)?;
         if self.format != Format::Common {
             self.out.write_all(b" \"-\" \"")?;
-            escaped(
-                &mut self.out,
-                if hit.agent.is_empty() { "-" } else { hit.agent },
-            )?;
+            escaped(&mut self.out, if hit.agent.is_empty() { "-" } else { hit.agent })?;
             self.out.write_all(b"\"")?;
         }
         if self.format == Format::Nginx {
@@ -186,12 +170,7 @@ impl<W: Write> LineWriter<W> {
                 }
                 // With at least one decimal digit, which the rule for hashes asks for.
                 ":hash" => {
-                    let _ = write!(
-                        target,
-                        "{:016x}{:015x}0",
-                        self.values.bits(),
-                        self.values.bits() >> 4
-                    );
+                    let _ = write!(target, "{:016x}{:015x}0", self.values.bits(), self.values.bits() >> 4);
                 }
                 _ => target.push_str(segment),
             }
@@ -202,10 +181,7 @@ impl<W: Write> LineWriter<W> {
 
 /// As nginx escapes variables: `"`, `\` and bytes outside of ASCII's printable ones as `\xHH`.
 fn escaped(out: &mut impl Write, text: &str) -> io::Result<()> {
-    if text
-        .bytes()
-        .all(|b| (b' '..=b'~').contains(&b) && b != b'"' && b != b'\\')
-    {
+    if text.bytes().all(|b| (b' '..=b'~').contains(&b) && b != b'"' && b != b'\\') {
         return out.write_all(text.as_bytes());
     }
     for byte in text.bytes() {
@@ -267,10 +243,8 @@ mod tests {
             (Format::Nginx, "4ad30bfbf6b55a73"),
             (Format::Logpush, "0bb5e646078e65c0"),
         ] {
-            let found = Sha256::digest(lines(format))
-                .iter()
-                .take(8)
-                .fold(0, |sum, byte| sum << 8 | u64::from(*byte));
+            let found =
+                Sha256::digest(lines(format)).iter().take(8).fold(0, |sum, byte| sum << 8 | u64::from(*byte));
             assert_eq!(format!("{found:016x}"), digest, "{format:?}");
         }
     }
@@ -278,21 +252,10 @@ mod tests {
     #[test]
     fn ids_are_unique_and_in_order_of_time() {
         let text = lines(Format::Jsonl);
-        let events: Vec<TrafficEvent> = text
-            .lines()
-            .map(|line| TrafficEvent::from_json(line).unwrap())
-            .collect();
-        assert_eq!(
-            events
-                .iter()
-                .map(|event| event.id)
-                .collect::<HashSet<_>>()
-                .len(),
-            20_000
-        );
-        assert!(events
-            .windows(2)
-            .all(|pair| pair[0].id.timestamp_ms() <= pair[1].id.timestamp_ms()));
+        let events: Vec<TrafficEvent> =
+            text.lines().map(|line| TrafficEvent::from_json(line).unwrap()).collect();
+        assert_eq!(events.iter().map(|event| event.id).collect::<HashSet<_>>().len(), 20_000);
+        assert!(events.windows(2).all(|pair| pair[0].id.timestamp_ms() <= pair[1].id.timestamp_ms()));
     }
 
     #[test]
@@ -302,14 +265,10 @@ mod tests {
             let mut counts = BTreeMap::new();
             for line in lines(format).lines() {
                 let (path, at, status) = match format.parse(line).unwrap() {
-                    Line::Event(event) => {
-                        (event.path.clone(), event.id.timestamp_ms(), event.status)
+                    Line::Event(event) => (event.path.clone(), event.id.timestamp_ms(), event.status),
+                    Line::Request(request) => {
+                        (policy.apply(&request.target), request.timestamp_ms, request.status)
                     }
-                    Line::Request(request) => (
-                        policy.apply(&request.target),
-                        request.timestamp_ms,
-                        request.status,
-                    ),
                 };
                 let count: &mut (u64, u64) = counts.entry((path, at / 3_600_000)).or_default();
                 count.0 += 1;
@@ -318,12 +277,7 @@ mod tests {
             counts
         };
         let expected = counts(Format::Jsonl);
-        for format in [
-            Format::Common,
-            Format::Combined,
-            Format::Nginx,
-            Format::Logpush,
-        ] {
+        for format in [Format::Common, Format::Combined, Format::Nginx, Format::Logpush] {
             assert_eq!(counts(format), expected, "{format:?}");
         }
     }

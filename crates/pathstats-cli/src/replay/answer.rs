@@ -43,9 +43,7 @@ pub enum Verdict {
 /// Reads the answer to a body of `sent` events.
 pub fn verdict(status: u16, text: &str, sent: u64) -> Verdict {
     let body: Option<Body> = serde_json::from_str(text).ok();
-    let says = body
-        .as_ref()
-        .and_then(|body| body.detail.as_deref().or(body.title.as_deref()));
+    let says = body.as_ref().and_then(|body| body.detail.as_deref().or(body.title.as_deref()));
     let says = says.map_or_else(String::new, |says| format!(": {says}"));
     match (status, body) {
         (200..=299, Some(Body { accepted: Some(accepted), rejected, errors, .. })) => {
@@ -80,68 +78,31 @@ mod tests {
     fn accepted_and_refused_events_are_told_apart() {
         assert_eq!(
             verdict(202, r#"{"accepted":3,"rejected":0,"errors":[]}"#, 3),
-            Verdict::Taken {
-                accepted: 3,
-                rejected: vec![],
-                unlisted: 0
-            }
+            Verdict::Taken { accepted: 3, rejected: vec![], unlisted: 0 }
         );
-        let refused = ItemError {
-            index: 1,
-            reason: "bad".into(),
-        };
+        let refused = ItemError { index: 1, reason: "bad".into() };
         assert_eq!(
-            verdict(
-                207,
-                r#"{"accepted":2,"rejected":1,"errors":[{"index":1,"reason":"bad"}]}"#,
-                3
-            ),
-            Verdict::Taken {
-                accepted: 2,
-                rejected: vec![refused.clone()],
-                unlisted: 0
-            }
+            verdict(207, r#"{"accepted":2,"rejected":1,"errors":[{"index":1,"reason":"bad"}]}"#, 3),
+            Verdict::Taken { accepted: 2, rejected: vec![refused.clone()], unlisted: 0 }
         );
         assert_eq!(
-            verdict(
-                207,
-                r#"{"accepted":5,"rejected":3,"errors":[{"index":1,"reason":"bad"}]}"#,
-                10
-            ),
-            Verdict::Taken {
-                accepted: 5,
-                rejected: vec![refused.clone()],
-                unlisted: 4
-            },
+            verdict(207, r#"{"accepted":5,"rejected":3,"errors":[{"index":1,"reason":"bad"}]}"#, 10),
+            Verdict::Taken { accepted: 5, rejected: vec![refused.clone()], unlisted: 4 },
             "what is not accounted for is not passed over"
         );
         assert_eq!(
-            verdict(
-                400,
-                r#"{"status":400,"title":"x","errors":[{"index":1,"reason":"bad"}]}"#,
-                1
-            ),
-            Verdict::Taken {
-                accepted: 0,
-                rejected: vec![refused],
-                unlisted: 0
-            }
+            verdict(400, r#"{"status":400,"title":"x","errors":[{"index":1,"reason":"bad"}]}"#, 1),
+            Verdict::Taken { accepted: 0, rejected: vec![refused], unlisted: 0 }
         );
     }
 
     #[test]
     fn what_may_pass_is_tried_again() {
         for status in [408, 429, 500, 502, 503, 504] {
-            assert!(
-                matches!(verdict(status, "", 1), Verdict::Again(_)),
-                "{status}"
-            );
+            assert!(matches!(verdict(status, "", 1), Verdict::Again(_)), "{status}");
         }
         let text = r#"{"type":"about:blank","title":"Unavailable","status":503,"detail":"queue and outbox are down"}"#;
-        assert_eq!(
-            verdict(503, text, 1),
-            Verdict::Again("503: queue and outbox are down".into())
-        );
+        assert_eq!(verdict(503, text, 1), Verdict::Again("503: queue and outbox are down".into()));
     }
 
     #[test]
@@ -154,9 +115,7 @@ mod tests {
             (404, "no /collect"),
             (200, "not as /collect does"),
         ] {
-            let Verdict::Final(message) = verdict(status, "<html>", 1) else {
-                panic!("{status}")
-            };
+            let Verdict::Final(message) = verdict(status, "<html>", 1) else { panic!("{status}") };
             assert!(message.contains(says), "{message}");
         }
     }

@@ -114,21 +114,16 @@ pub struct ReplayArgs {
 impl ReplayArgs {
     /// The rules for ids in paths.
     pub fn path_policy(&self) -> Result<PathPolicy, String> {
-        self.path_ids
-            .parse()
-            .map_err(|error| format!("--path-ids: {error}"))
+        self.path_ids.parse().map_err(|error| format!("--path-ids: {error}"))
     }
 
     /// The options that change what is sent, as they were given: an interrupted run goes on only
     /// under the same.
     pub fn identity(&self) -> Vec<String> {
-        let text = |name: &str, value: &Option<String>| {
-            value.as_ref().map(|value| format!("{name} {value}"))
-        };
+        let text = |name: &str, value: &Option<String>| value.as_ref().map(|value| format!("{name} {value}"));
         let flag = |name: &str, set: bool| set.then(|| name.to_owned());
         [
-            self.format
-                .map(|format| format!("--format {}", format.name())),
+            self.format.map(|format| format!("--format {}", format.name())),
             text("--since", &self.since),
             text("--until", &self.until),
             text("--shift-to", &self.shift_to),
@@ -144,13 +139,10 @@ impl ReplayArgs {
 
 /// A destination with its path.
 fn destination(text: &str) -> Result<String, String> {
-    let rest = text
-        .strip_prefix("http://")
-        .or_else(|| text.strip_prefix("https://"));
+    let rest = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
     let rest = rest.filter(|rest| !rest.is_empty() && !rest.starts_with('/'));
-    let rest = rest.ok_or_else(|| {
-        format!("{text:?} is not a URL: expected as in \"http://127.0.0.1:8787/collect\"")
-    })?;
+    let rest = rest
+        .ok_or_else(|| format!("{text:?} is not a URL: expected as in \"http://127.0.0.1:8787/collect\""))?;
     Ok(match rest.split_once('/') {
         None => format!("{text}/collect"),
         Some((_, "")) => format!("{text}collect"),
@@ -164,18 +156,9 @@ mod tests {
 
     #[test]
     fn a_destination_without_a_path_is_collect() {
-        assert_eq!(
-            destination("http://127.0.0.1:8787").unwrap(),
-            "http://127.0.0.1:8787/collect"
-        );
-        assert_eq!(
-            destination("https://x.example/").unwrap(),
-            "https://x.example/collect"
-        );
-        assert_eq!(
-            destination("https://x.example/in").unwrap(),
-            "https://x.example/in"
-        );
+        assert_eq!(destination("http://127.0.0.1:8787").unwrap(), "http://127.0.0.1:8787/collect");
+        assert_eq!(destination("https://x.example/").unwrap(), "https://x.example/collect");
+        assert_eq!(destination("https://x.example/in").unwrap(), "https://x.example/in");
         for text in ["", "127.0.0.1", "ftp://x", "http://", "http:///collect"] {
             assert!(destination(text).is_err(), "{text}");
         }

@@ -16,9 +16,7 @@ pub fn delay(attempt: u32, retry_after: Option<Duration>, random: u64) -> Durati
     if let Some(asked) = retry_after {
         return asked.min(LONGEST);
     }
-    let doubled = FIRST
-        .saturating_mul(2_u32.saturating_pow(attempt.saturating_sub(1)))
-        .min(LONGEST_OWN);
+    let doubled = FIRST.saturating_mul(2_u32.saturating_pow(attempt.saturating_sub(1))).min(LONGEST_OWN);
     let half = doubled / 2;
     let spread = u64::try_from(half.as_micros()).unwrap_or(u64::MAX).max(1);
     half + Duration::from_micros(random % spread)
@@ -38,10 +36,7 @@ mod tests {
         for (attempt, longest_ms) in [(1, 250), (2, 500), (4, 2_000), (8, 30_000), (40, 30_000)] {
             for random in [0, 12_345_678_901, u64::MAX] {
                 let ms = delay(attempt, None, random).as_millis();
-                assert!(
-                    (longest_ms / 2..=longest_ms).contains(&ms),
-                    "{attempt}: {ms}"
-                );
+                assert!((longest_ms / 2..=longest_ms).contains(&ms), "{attempt}: {ms}");
             }
         }
     }

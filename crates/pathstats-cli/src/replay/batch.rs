@@ -52,17 +52,12 @@ pub struct Batch {
 impl Batch {
     /// An empty batch with this number, whose lines begin at `from`.
     pub fn new(number: u64, from: Position) -> Self {
-        Self {
-            number,
-            end: from,
-            ..Self::default()
-        }
+        Self { number, end: from, ..Self::default() }
     }
 
     /// Whether the event's text still fits in, when at most `most` events may.
     pub fn has_room(&self, json: &str, most: usize) -> bool {
-        self.origins.len() < most.min(MAX_COLLECT_EVENTS)
-            && self.body.len() + json.len() < MAX_COLLECT_BYTES
+        self.origins.len() < most.min(MAX_COLLECT_EVENTS) && self.body.len() + json.len() < MAX_COLLECT_BYTES
     }
 
     /// Adds an event.
@@ -93,11 +88,7 @@ impl Batch {
 
     /// The event at this index, as it was sent.
     pub fn event(&self, index: usize) -> String {
-        let line = self
-            .body
-            .split(|byte| *byte == b'\n')
-            .nth(index)
-            .unwrap_or_default();
+        let line = self.body.split(|byte| *byte == b'\n').nth(index).unwrap_or_default();
         String::from_utf8_lossy(line).into_owned()
     }
 }

@@ -40,13 +40,7 @@ pub struct Converter {
 impl Converter {
     /// A converter with these options.
     pub fn new(paths: PathPolicy, addresses: Addresses, user_agent: bool, shift_ms: i64) -> Self {
-        Self {
-            paths,
-            addresses,
-            user_agent,
-            shift_ms,
-            hashes: FxHashMap::default(),
-        }
+        Self { paths, addresses, user_agent, shift_ms, hashes: FxHashMap::default() }
     }
 
     /// Whether addresses cannot be hashed, though they should be.
@@ -76,9 +70,7 @@ impl Converter {
     fn of_event(&self, event: TrafficEvent) -> Result<TrafficEvent, LineError> {
         Ok(TrafficEvent {
             id: self.shifted(event.id)?,
-            client_ip_hash: event
-                .client_ip_hash
-                .filter(|_| !matches!(self.addresses, Addresses::LeftOut)),
+            client_ip_hash: event.client_ip_hash.filter(|_| !matches!(self.addresses, Addresses::LeftOut)),
             user_agent: event.user_agent.filter(|_| self.user_agent),
             ..event
         })
@@ -130,28 +122,17 @@ impl Converter {
         if self.hashes.len() >= REMEMBERED {
             self.hashes.clear();
         }
-        *self
-            .hashes
-            .entry((day, address.to_owned()))
-            .or_insert_with(|| hasher.hash(address, day))
+        *self.hashes.entry((day, address.to_owned())).or_insert_with(|| hasher.hash(address, day))
     }
 }
 
 /// The time of a request's event, before any shift.
 pub fn event_ms(request: &Request<'_>, digest: u64) -> i64 {
-    request.timestamp_ms
-        + if request.whole_second {
-            identity::millisecond(digest)
-        } else {
-            0
-        }
+    request.timestamp_ms + if request.whole_second { identity::millisecond(digest) } else { 0 }
 }
 
 fn out_of_range(ms: i64) -> LineError {
-    LineError::new(
-        "bad_time",
-        format!("time is {ms} ms since 1970: expected 2001-09-09 to 2286-11-20"),
-    )
+    LineError::new("bad_time", format!("time is {ms} ms since 1970: expected 2001-09-09 to 2286-11-20"))
 }
 
 #[cfg(test)]
@@ -159,7 +140,8 @@ mod tests {
     use super::*;
     use crate::formats::Format;
 
-    const LINE: &str = r#"203.0.113.9 - - [15/Oct/2025:14:03:21 +0000] "GET /users/42?x=1 HTTP/1.1" 200 512 "-" "curl/8""#;
+    const LINE: &str =
+        r#"203.0.113.9 - - [15/Oct/2025:14:03:21 +0000] "GET /users/42?x=1 HTTP/1.1" 200 512 "-" "curl/8""#;
     const EVENT: &str = r#"{"version":1,"id":"1730956800000-a1b2c3d4","timestamp":1730956800000,"path":"/users/42","method":"GET","status":200,"clientIpHash":"0123456789abcdef","userAgent":"curl/8"}"#;
 
     fn hasher() -> Addresses {
@@ -168,33 +150,19 @@ mod tests {
 
     fn converted(converter: &mut Converter, line: &str, occurrence: u32) -> TrafficEvent {
         let parsed = Format::Combined.parse(line).unwrap();
-        converter
-            .event(parsed, identity::line_digest(line.as_bytes()), occurrence)
-            .unwrap()
-            .0
+        converter.event(parsed, identity::line_digest(line.as_bytes()), occurrence).unwrap().0
     }
 
     #[test]
     fn a_line_becomes_the_event_that_the_producer_would_make() {
-        let event = converted(
-            &mut Converter::new(PathPolicy::default(), hasher(), true, 0),
-            LINE,
-            0,
-        );
+        let event = converted(&mut Converter::new(PathPolicy::default(), hasher(), true, 0), LINE, 0);
         assert_eq!(event.path, "/users/:id");
         // The hash that the model pins for this address, secret and day.
-        assert_eq!(
-            event.client_ip_hash_text().as_deref(),
-            Some("2b4c4cfeb98e8eb6")
-        );
+        assert_eq!(event.client_ip_hash_text().as_deref(), Some("2b4c4cfeb98e8eb6"));
         assert_eq!(event.user_agent.as_deref(), Some("curl/8"));
         assert_eq!(event.id.timestamp_ms() / 1000, 1_760_537_001);
         // python3: sha256(line)[:8] % 1000 gives the millisecond, sha256("ip:target:digest#0")[:4] the digits.
-        assert_eq!(
-            event.id.to_string(),
-            "1760537001931-14763477",
-            "ids must never change"
-        );
+        assert_eq!(event.id.to_string(), "1760537001931-14763477", "ids must never change");
     }
 
     #[test]
@@ -202,60 +170,34 @@ mod tests {
         let mut converter = Converter::new(PathPolicy::default(), hasher(), true, 0);
         let id = converted(&mut converter, LINE, 0).id;
         assert_ne!(converted(&mut converter, LINE, 1).id, id);
-        assert_ne!(
-            converted(&mut converter, &LINE.replace("512", "513"), 0).id,
-            id
-        );
+        assert_ne!(converted(&mut converter, &LINE.replace("512", "513"), 0).id, id);
         let mut other = Converter::new("off".parse().unwrap(), Addresses::LeftOut, false, 0);
         let event = converted(&mut other, LINE, 0);
-        assert_eq!(
-            (event.id, event.client_ip_hash, event.user_agent),
-            (id, None, None)
-        );
+        assert_eq!((event.id, event.client_ip_hash, event.user_agent), (id, None, None));
         assert_eq!(event.path, "/users/42");
     }
 
     #[test]
     fn a_shift_moves_the_time_and_keeps_the_digits() {
         let day = 86_400_000;
-        let plain = converted(
-            &mut Converter::new(PathPolicy::default(), hasher(), true, 0),
-            LINE,
-            0,
-        );
-        let shifted = converted(
-            &mut Converter::new(PathPolicy::default(), hasher(), true, day),
-            LINE,
-            0,
-        );
+        let plain = converted(&mut Converter::new(PathPolicy::default(), hasher(), true, 0), LINE, 0);
+        let shifted = converted(&mut Converter::new(PathPolicy::default(), hasher(), true, day), LINE, 0);
         assert_eq!(shifted.id.timestamp_ms(), plain.id.timestamp_ms() + day);
         assert_eq!(shifted.id.hash(), plain.id.hash());
-        assert_ne!(
-            shifted.client_ip_hash, plain.client_ip_hash,
-            "hashed under the key of its new day"
-        );
-        let mut far = Converter::new(
-            PathPolicy::default(),
-            Addresses::LeftOut,
-            true,
-            i64::MAX / 4,
-        );
-        let error = far
-            .event(Format::Combined.parse(LINE).unwrap(), 0, 0)
-            .unwrap_err();
+        assert_ne!(shifted.client_ip_hash, plain.client_ip_hash, "hashed under the key of its new day");
+        let mut far = Converter::new(PathPolicy::default(), Addresses::LeftOut, true, i64::MAX / 4);
+        let error = far.event(Format::Combined.parse(LINE).unwrap(), 0, 0).unwrap_err();
         assert_eq!(error.code, "bad_time");
     }
 
     #[test]
     fn our_own_events_pass_unchanged() {
         let line = || Format::Jsonl.parse(EVENT).unwrap();
-        let (_, json) = Converter::new(PathPolicy::default(), Addresses::NoSecret, true, 0)
-            .event(line(), 1, 0)
-            .unwrap();
+        let (_, json) =
+            Converter::new(PathPolicy::default(), Addresses::NoSecret, true, 0).event(line(), 1, 0).unwrap();
         assert_eq!(json, EVENT);
-        let (event, _) = Converter::new(PathPolicy::default(), Addresses::LeftOut, false, 1)
-            .event(line(), 1, 0)
-            .unwrap();
+        let (event, _) =
+            Converter::new(PathPolicy::default(), Addresses::LeftOut, false, 1).event(line(), 1, 0).unwrap();
         assert_eq!((event.client_ip_hash, event.user_agent), (None, None));
         // python3: sha256(line)[:8] % 1000 gives the millisecond, sha256("ip:target:digest#0")[:4] the digits.
         assert_eq!(event.id.to_string(), "1730956800001-a1b2c3d4");

@@ -10,10 +10,7 @@ const REMEMBERED: usize = 1 << 18;
 
 /// The first 64 bits of a line's SHA-256.
 pub fn line_digest(line: &[u8]) -> u64 {
-    Sha256::digest(line)
-        .iter()
-        .take(8)
-        .fold(0, |digest, byte| (digest << 8) | u64::from(*byte))
+    Sha256::digest(line).iter().take(8).fold(0, |digest, byte| (digest << 8) | u64::from(*byte))
 }
 
 /// Counts identical lines of a file, among the last 262,144 different ones at least.
@@ -63,10 +60,7 @@ mod tests {
     #[test]
     fn identical_lines_are_numbered() {
         let mut occurrences = Occurrences::default();
-        assert_eq!(
-            [1, 2, 1, 1, 2].map(|digest| occurrences.before(digest)),
-            [0, 0, 1, 2, 1]
-        );
+        assert_eq!([1, 2, 1, 1, 2].map(|digest| occurrences.before(digest)), [0, 0, 1, 2, 1]);
     }
 
     #[test]

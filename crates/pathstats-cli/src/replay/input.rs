@@ -85,9 +85,8 @@ pub fn resolve(arguments: &[String]) -> Result<Vec<Input>, Failure> {
         } else if Path::new(argument).exists() || !argument.contains(['*', '?', '[']) {
             inputs.push(file(PathBuf::from(argument))?);
         } else {
-            let matches = glob::glob(argument).map_err(|error| {
-                Failure::cannot(format_args!("read the pattern {argument}"), error)
-            })?;
+            let matches = glob::glob(argument)
+                .map_err(|error| Failure::cannot(format_args!("read the pattern {argument}"), error))?;
             let before = inputs.len();
             for path in matches {
                 let path = path.map_err(|error| Failure::new(error.to_string()))?;
@@ -104,9 +103,8 @@ pub fn resolve(arguments: &[String]) -> Result<Vec<Input>, Failure> {
 }
 
 fn file(path: PathBuf) -> Result<Input, Failure> {
-    let about = path
-        .metadata()
-        .map_err(|error| Failure::cannot(format_args!("open {}", path.display()), error))?;
+    let about =
+        path.metadata().map_err(|error| Failure::cannot(format_args!("open {}", path.display()), error))?;
     if about.is_dir() {
         return Err(Failure::new(format!(
             "{0} is a folder: give its files, as in '{0}/*.log'",
@@ -134,19 +132,9 @@ mod tests {
                 .collect())
         };
         assert_eq!(names("*.log").unwrap(), ["a.log", "b.log", "odd[1].log"]);
-        assert_eq!(
-            names("odd[1].log").unwrap(),
-            ["odd[1].log"],
-            "a file's own name is no pattern"
-        );
-        assert!(names("*.gz")
-            .unwrap_err()
-            .to_string()
-            .starts_with("no file matches"));
-        assert!(names("missing.log")
-            .unwrap_err()
-            .to_string()
-            .starts_with("cannot open"));
+        assert_eq!(names("odd[1].log").unwrap(), ["odd[1].log"], "a file's own name is no pattern");
+        assert!(names("*.gz").unwrap_err().to_string().starts_with("no file matches"));
+        assert!(names("missing.log").unwrap_err().to_string().starts_with("cannot open"));
         assert!(names(".").unwrap_err().to_string().contains("is a folder"));
         assert!(resolve(&["-".into(), "-".into()]).is_err());
     }

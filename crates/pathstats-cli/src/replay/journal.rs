@@ -69,15 +69,10 @@ impl Journal {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => {
-                return Err(Failure::cannot(
-                    format_args!("read the journal {}", path.display()),
-                    error,
-                ))
+                return Err(Failure::cannot(format_args!("read the journal {}", path.display()), error))
             }
         };
-        let journal = serde_json::from_str::<Self>(&text)
-            .ok()
-            .filter(|journal| journal.version == VERSION);
+        let journal = serde_json::from_str::<Self>(&text).ok().filter(|journal| journal.version == VERSION);
         match journal {
             Some(journal) if journal.run == *run => Ok(Some(journal)),
             Some(_) => Err(Failure::new(format!(
@@ -90,12 +85,8 @@ impl Journal {
 
     /// Fails when a file that was sent whole has changed since.
     pub fn check_sizes(&self, sizes: &[Option<u64>]) -> Result<(), Failure> {
-        let changed = self
-            .sizes
-            .iter()
-            .zip(sizes)
-            .take(self.position.file)
-            .position(|(then, now)| then != now);
+        let changed =
+            self.sizes.iter().zip(sizes).take(self.position.file).position(|(then, now)| then != now);
         match changed.and_then(|index| self.run.files.get(index)) {
             Some(file) => Err(Failure::new(format!(
                 "{file} has changed since the interrupted run sent it: --restart begins anew"
@@ -108,17 +99,11 @@ impl Journal {
     pub fn write(&self, path: &Path) -> Result<(), Failure> {
         let cannot = |error: io::Error| {
             Failure::cannot(
-                format_args!(
-                    "write the journal {} (--no-journal goes without)",
-                    path.display()
-                ),
+                format_args!("write the journal {} (--no-journal goes without)", path.display()),
                 error,
             )
         };
-        let folder = path
-            .parent()
-            .filter(|folder| !folder.as_os_str().is_empty())
-            .unwrap_or(Path::new("."));
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         fs::create_dir_all(folder).map_err(cannot)?;
         let mut file = tempfile::NamedTempFile::new_in(folder).map_err(cannot)?;
         serde_json::to_writer_pretty(&mut file, self).map_err(|error| cannot(error.into()))?;
@@ -129,27 +114,16 @@ impl Journal {
 
 /// Where the journal of this run stands when no file is given.
 pub fn default_path(run: &Identity) -> Result<PathBuf, Failure> {
-    let set = |variable: &str| {
-        std::env::var_os(variable)
-            .filter(|value| !value.is_empty())
-            .map(PathBuf::from)
-    };
+    let set =
+        |variable: &str| std::env::var_os(variable).filter(|value| !value.is_empty()).map(PathBuf::from);
     let state = set("XDG_STATE_HOME")
-        .or_else(|| {
-            set("HOME")
-                .or_else(|| set("USERPROFILE"))
-                .map(|home| home.join(".local").join("state"))
-        })
+        .or_else(|| set("HOME").or_else(|| set("USERPROFILE")).map(|home| home.join(".local").join("state")))
         .ok_or_else(|| {
-            Failure::new(
-                "neither XDG_STATE_HOME nor HOME is set: give --journal FILE, or --no-journal",
-            )
+            Failure::new("neither XDG_STATE_HOME nor HOME is set: give --journal FILE, or --no-journal")
         })?;
     let text = serde_json::to_string(run).map_err(|error| Failure::new(error.to_string()))?;
     let digest = line_digest(text.as_bytes());
-    Ok(state
-        .join("pathstats")
-        .join(format!("replay-{digest:016x}.json")))
+    Ok(state.join("pathstats").join(format!("replay-{digest:016x}.json")))
 }
 
 #[cfg(test)]
@@ -170,21 +144,13 @@ mod tests {
         let path = folder.path().join("deeper/journal.json");
         assert_eq!(Journal::read(&path, &run()).unwrap(), None);
         let mut journal = Journal::new(run(), vec![Some(1), None]);
-        journal.position = Position {
-            file: 1,
-            line: 7,
-            checksum: u64::MAX,
-        };
+        journal.position = Position { file: 1, line: 7, checksum: u64::MAX };
         journal.totals.accepted = 9;
         journal.shift_ms = -5;
         journal.write(&path).unwrap();
         journal.write(&path).unwrap();
         assert_eq!(Journal::read(&path, &run()).unwrap(), Some(journal));
-        assert_eq!(
-            fs::read_dir(path.parent().unwrap()).unwrap().count(),
-            1,
-            "nothing else stays behind"
-        );
+        assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1, "nothing else stays behind");
     }
 
     #[test]
@@ -192,33 +158,17 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("journal.json");
         Journal::new(run(), vec![]).write(&path).unwrap();
-        let other = Identity {
-            destination: "http://y/collect".into(),
-            ..run()
-        };
-        assert!(Journal::read(&path, &other)
-            .unwrap_err()
-            .to_string()
-            .contains("another run"));
+        let other = Identity { destination: "http://y/collect".into(), ..run() };
+        assert!(Journal::read(&path, &other).unwrap_err().to_string().contains("another run"));
         fs::write(&path, "{}").unwrap();
-        assert!(Journal::read(&path, &run())
-            .unwrap_err()
-            .to_string()
-            .contains("--restart"));
+        assert!(Journal::read(&path, &run()).unwrap_err().to_string().contains("--restart"));
     }
 
     #[test]
     fn a_file_that_was_sent_whole_must_not_have_changed() {
         let mut journal = Journal::new(run(), vec![Some(10), Some(20)]);
         journal.position.file = 1;
-        assert!(
-            journal.check_sizes(&[Some(10), Some(25)]).is_ok(),
-            "the file in work may have grown"
-        );
-        assert!(journal
-            .check_sizes(&[Some(11), Some(20)])
-            .unwrap_err()
-            .to_string()
-            .contains("/a.log"));
+        assert!(journal.check_sizes(&[Some(10), Some(25)]).is_ok(), "the file in work may have grown");
+        assert!(journal.check_sizes(&[Some(11), Some(20)]).unwrap_err().to_string().contains("/a.log"));
     }
 }

@@ -37,12 +37,7 @@ pub struct Ledger {
 impl Ledger {
     /// Goes on from here.
     pub const fn new(position: Position, totals: Totals) -> Self {
-        Self {
-            next: 0,
-            waiting: BTreeMap::new(),
-            position,
-            totals,
-        }
+        Self { next: 0, waiting: BTreeMap::new(), position, totals }
     }
 
     /// Takes an acknowledged batch. Gives, in order of lines, what was not taken of the batches
@@ -50,11 +45,7 @@ impl Ledger {
     pub fn acknowledge(&mut self, mut batch: Batch, taken: &Taken) -> (Vec<Refused>, usize) {
         let mut refused = std::mem::take(&mut batch.refused);
         refused.extend(taken.rejected.iter().map(|item| {
-            let (file, line) = batch
-                .origins
-                .get(item.index)
-                .copied()
-                .unwrap_or((batch.end.file, 0));
+            let (file, line) = batch.origins.get(item.index).copied().unwrap_or((batch.end.file, 0));
             Refused {
                 file,
                 line,
@@ -110,22 +101,11 @@ impl Ledger {
         totals.bodies += u64::from(done.sent > 0);
         totals.accepted += done.accepted;
         totals.rejected += done.rejected;
-        for refused in done
-            .refused
-            .iter()
-            .filter(|refused| refused.reason != REJECTED)
-        {
-            *totals
-                .not_parsed
-                .entry(refused.reason.to_owned())
-                .or_default() += 1;
+        for refused in done.refused.iter().filter(|refused| refused.reason != REJECTED) {
+            *totals.not_parsed.entry(refused.reason.to_owned()).or_default() += 1;
         }
         if let Some((first, last)) = done.span {
-            totals.first_ms = Some(
-                totals
-                    .first_ms
-                    .map_or(first, |earliest| earliest.min(first)),
-            );
+            totals.first_ms = Some(totals.first_ms.map_or(first, |earliest| earliest.min(first)));
             totals.last_ms = totals.last_ms.max(Some(last));
         }
         self.position = done.end;
@@ -142,11 +122,7 @@ mod tests {
 
     fn batch(number: u64) -> Batch {
         let origins = vec![(0, number * 10 + 1), (0, number * 10 + 2)];
-        let end = Position {
-            file: 0,
-            line: number * 10 + 9,
-            checksum: number,
-        };
+        let end = Position { file: 0, line: number * 10 + 9, checksum: number };
         let mut batch = Batch::new(number, end);
         batch.origins = origins;
         batch.body = b"a\nb\n".to_vec();
@@ -157,21 +133,11 @@ mod tests {
     #[test]
     fn the_position_moves_only_when_all_before_is_acknowledged() {
         let mut ledger = Ledger::new(Position::default(), Totals::default());
-        let taken = || Taken {
-            accepted: 2,
-            ..Taken::default()
-        };
+        let taken = || Taken { accepted: 2, ..Taken::default() };
         assert_eq!(ledger.acknowledge(batch(1), &taken()).1, 0);
         assert_eq!((ledger.position.line, ledger.totals.accepted), (0, 0));
         assert_eq!(ledger.acknowledge(batch(0), &taken()).1, 2);
-        assert_eq!(
-            (
-                ledger.position.line,
-                ledger.totals.accepted,
-                ledger.totals.lines
-            ),
-            (19, 4, 18)
-        );
+        assert_eq!((ledger.position.line, ledger.totals.accepted, ledger.totals.lines), (19, 4, 18));
     }
 
     #[test]
@@ -185,26 +151,11 @@ mod tests {
             detail: String::new(),
             text: "x".into(),
         });
-        let error = ItemError {
-            index: 1,
-            reason: "too late".into(),
-        };
-        let (refused, _) = ledger.acknowledge(
-            first,
-            &Taken {
-                accepted: 1,
-                rejected: vec![error],
-                unlisted: 0,
-            },
-        );
-        let named: Vec<_> = refused
-            .iter()
-            .map(|r| (r.line, r.reason, r.text.as_str()))
-            .collect();
+        let error = ItemError { index: 1, reason: "too late".into() };
+        let (refused, _) =
+            ledger.acknowledge(first, &Taken { accepted: 1, rejected: vec![error], unlisted: 0 });
+        let named: Vec<_> = refused.iter().map(|r| (r.line, r.reason, r.text.as_str())).collect();
         assert_eq!(named, [(2, REJECTED, "b"), (5, "not_json", "x")]);
-        assert_eq!(
-            (ledger.totals.rejected, ledger.totals.all_not_parsed()),
-            (1, 1)
-        );
+        assert_eq!((ledger.totals.rejected, ledger.totals.all_not_parsed()), (1, 1));
     }
 }

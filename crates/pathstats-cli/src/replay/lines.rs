@@ -45,13 +45,7 @@ pub struct Lines {
 impl Lines {
     /// Lines of `source`, decompressed when it begins as gzip does. Bytes read are added to `count`.
     pub fn new(source: impl Read + 'static, count: Arc<AtomicU64>) -> io::Result<Self> {
-        let mut raw = BufReader::with_capacity(
-            1 << 17,
-            Counted {
-                inner: source,
-                count,
-            },
-        );
+        let mut raw = BufReader::with_capacity(1 << 17, Counted { inner: source, count });
         let gzip = raw.fill_buf()?.starts_with(&GZIP_MAGIC);
         let mut reader: Box<dyn BufRead> = if gzip {
             Box::new(BufReader::with_capacity(1 << 17, MultiGzDecoder::new(raw)))
@@ -60,19 +54,12 @@ impl Lines {
         };
         let mut head = Vec::new();
         // A file that breaks within its head still gives the lines before: the error comes again later.
-        let broken = reader
-            .by_ref()
-            .take(HEAD_BYTES)
-            .read_to_end(&mut head)
-            .err();
+        let broken = reader.by_ref().take(HEAD_BYTES).read_to_end(&mut head).err();
         let rest: Box<dyn BufRead> = match broken {
             Some(error) => Box::new(BufReader::new(Broken(Some(error)))),
             None => reader,
         };
-        Ok(Self {
-            reader: Box::new(Cursor::new(head.clone()).chain(rest)),
-            head,
-        })
+        Ok(Self { reader: Box::new(Cursor::new(head.clone()).chain(rest)), head })
     }
 
     /// The file's beginning, as text.
@@ -92,9 +79,7 @@ impl Lines {
             }
             any = true;
             let end = buffer.iter().position(|byte| *byte == b'\n');
-            let part = buffer
-                .get(..end.unwrap_or(buffer.len()))
-                .unwrap_or_default();
+            let part = buffer.get(..end.unwrap_or(buffer.len())).unwrap_or_default();
             let room = MAX_LINE_BYTES - line.len();
             too_long |= part.len() > room;
             line.extend_from_slice(part.get(..room).unwrap_or(part));
@@ -110,11 +95,7 @@ impl Lines {
         if line.last() == Some(&b'\r') {
             line.pop();
         }
-        Ok(Some(if too_long {
-            LineRead::TooLong
-        } else {
-            LineRead::Whole
-        }))
+        Ok(Some(if too_long { LineRead::TooLong } else { LineRead::Whole }))
     }
 }
 
@@ -152,10 +133,7 @@ mod tests {
     #[test]
     fn plain_and_gzip_give_the_same_lines() {
         let whole = |text: &str| (text.to_owned(), LineRead::Whole);
-        assert_eq!(
-            lines(b"a\r\n\nb".to_vec()),
-            [whole("a"), whole(""), whole("b")]
-        );
+        assert_eq!(lines(b"a\r\n\nb".to_vec()), [whole("a"), whole(""), whole("b")]);
         let members = [gzip("a\n"), gzip("b\nc")].concat();
         assert_eq!(lines(members), [whole("a"), whole("b"), whole("c")]);
         assert!(lines(Vec::new()).is_empty());
@@ -163,21 +141,11 @@ mod tests {
 
     #[test]
     fn a_line_too_long_is_cut_and_the_next_one_is_whole() {
-        let text = format!(
-            "{}\nb\n{}",
-            "x".repeat(MAX_LINE_BYTES * 3),
-            "y".repeat(MAX_LINE_BYTES)
-        );
+        let text = format!("{}\nb\n{}", "x".repeat(MAX_LINE_BYTES * 3), "y".repeat(MAX_LINE_BYTES));
         let all = lines(text.into_bytes());
         assert_eq!(
-            all.iter()
-                .map(|(text, read)| (text.len(), *read))
-                .collect::<Vec<_>>(),
-            [
-                (MAX_LINE_BYTES, LineRead::TooLong),
-                (1, LineRead::Whole),
-                (MAX_LINE_BYTES, LineRead::Whole),
-            ]
+            all.iter().map(|(text, read)| (text.len(), *read)).collect::<Vec<_>>(),
+            [(MAX_LINE_BYTES, LineRead::TooLong), (1, LineRead::Whole), (MAX_LINE_BYTES, LineRead::Whole),]
         );
     }
 

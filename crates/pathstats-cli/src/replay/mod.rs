@@ -60,31 +60,18 @@ pub fn run(args: &ReplayArgs) -> Result<u8, Failure> {
     let paths = args.path_policy().map_err(Failure::new)?;
     let addresses = addresses(args)?;
     let token = secrets::read(secrets::INGEST_TOKEN, args.token_file.as_deref())?;
-    if token.is_some()
-        && args.to.starts_with("http://")
-        && !sender::is_local(&args.to)
-        && !args.dry_run
-    {
+    if token.is_some() && args.to.starts_with("http://") && !sender::is_local(&args.to) && !args.dry_run {
         eprintln!("warning: the token goes to {} unencrypted", args.to);
     }
     let mut inputs = input::resolve(&args.files)?;
     let Some(prepared) = prepare(args, &mut inputs, &stop)? else {
         return Ok(Outcome::Interrupted.exit_code());
     };
-    let Prepared {
-        journal,
-        journal_path,
-        resumed,
-    } = prepared;
+    let Prepared { journal, journal_path, resumed } = prepared;
     let names: Vec<String> = inputs.iter().map(Input::name).collect();
     let total = inputs.iter().map(Input::bytes).sum::<Option<u64>>();
     let destination = Destination::new(args.to.clone(), token, args.timeout, args.retries);
-    let scan = Scan {
-        inputs: &inputs,
-        format: args.format,
-        stop: &stop,
-        bytes: Arc::default(),
-    };
+    let scan = Scan { inputs: &inputs, format: args.format, stop: &stop, bytes: Arc::default() };
     let before = journal.totals.clone();
     let mut run = Run {
         ledger: Ledger::new(journal.position, journal.totals.clone()),
@@ -94,11 +81,7 @@ pub fn run(args: &ReplayArgs) -> Result<u8, Failure> {
         bytes: Arc::clone(&scan.bytes),
         failure: None,
         journaled: clock::instant(),
-        samples: if args.dry_run && !args.json && !args.quiet {
-            SAMPLES
-        } else {
-            0
-        },
+        samples: if args.dry_run && !args.json && !args.quiet { SAMPLES } else { 0 },
         journal: journal_path.map(|path| (path, journal.clone())),
     };
     if let Some((path, journal)) = &run.journal {
@@ -112,10 +95,7 @@ pub fn run(args: &ReplayArgs) -> Result<u8, Failure> {
         destination: (!args.dry_run).then_some(&destination),
         concurrency,
     };
-    let window = Window {
-        since_ms: journal.since_ms,
-        until_ms: journal.until_ms,
-    };
+    let window = Window { since_ms: journal.since_ms, until_ms: journal.until_ms };
     let converter = Converter::new(paths, addresses, !args.no_user_agent, journal.shift_ms);
     run.run(threads, |batches, permits| Reader {
         window,
@@ -152,11 +132,7 @@ pub fn run(args: &ReplayArgs) -> Result<u8, Failure> {
         duration_seconds: took,
         events_per_second,
     };
-    finish(
-        args,
-        &summary,
-        run.journal.as_ref().map(|(path, _)| path.as_path()),
-    )
+    finish(args, &summary, run.journal.as_ref().map(|(path, _)| path.as_path()))
 }
 
 /// How a run begins.
@@ -168,25 +144,20 @@ struct Prepared {
 
 /// Finds the journal of an interrupted run, or decides what a new one needs to know. `None` when
 /// it is stopped first.
-fn prepare(
-    args: &ReplayArgs,
-    inputs: &mut Vec<Input>,
-    stop: &Stop,
-) -> Result<Option<Prepared>, Failure> {
+fn prepare(args: &ReplayArgs, inputs: &mut Vec<Input>, stop: &Stop) -> Result<Option<Prepared>, Failure> {
     let files: Option<Vec<String>> = inputs.iter().map(Input::identity).collect();
     let from_files = files.is_some();
-    let identity = Identity {
-        files: files.unwrap_or_default(),
-        destination: args.to.clone(),
-        options: args.identity(),
-    };
+    let identity =
+        Identity { files: files.unwrap_or_default(), destination: args.to.clone(), options: args.identity() };
     let journal_path = match &args.journal {
         _ if args.dry_run || args.no_journal || !from_files => None,
         Some(path) => Some(path.clone()),
         None => Some(journal::default_path(&identity)?),
     };
     if !from_files && !args.dry_run && !args.quiet {
-        eprintln!("standard input: an interrupted run cannot go on; sent again, the same lines still count once");
+        eprintln!(
+            "standard input: an interrupted run cannot go on; sent again, the same lines still count once"
+        );
     }
     let sizes: Vec<Option<u64>> = inputs.iter().map(Input::bytes).collect();
     let known = match &journal_path {
@@ -203,18 +174,11 @@ fn prepare(
                 grouped(done.sent)
             );
         }
-        return Ok(Some(Prepared {
-            journal,
-            journal_path,
-            resumed: true,
-        }));
+        return Ok(Some(Prepared { journal, journal_path, resumed: true }));
     }
     let now_ms = clock::now_ms();
     let moment = |option: &str, text: &Option<String>| -> Result<Option<i64>, Failure> {
-        let moment = text
-            .as_deref()
-            .map(|text| parse_moment(text, now_ms))
-            .transpose();
+        let moment = text.as_deref().map(|text| parse_moment(text, now_ms)).transpose();
         moment.map_err(|error| Failure::new(format!("{option}: {error}")))
     };
     let mut journal = Journal::new(identity, sizes);
@@ -225,20 +189,9 @@ fn prepare(
             eprintln!("warning: standard input with --shift-to now: sent again, its lines move elsewhere and count again");
         }
         // The log's end must be known before its first event is sent: read everything once.
-        *inputs = std::mem::take(inputs)
-            .into_iter()
-            .map(Input::spool)
-            .collect::<Result<_, _>>()?;
-        let scan = Scan {
-            inputs,
-            format: args.format,
-            stop,
-            bytes: Arc::default(),
-        };
-        let window = Window {
-            since_ms: journal.since_ms,
-            until_ms: journal.until_ms,
-        };
+        *inputs = std::mem::take(inputs).into_iter().map(Input::spool).collect::<Result<_, _>>()?;
+        let scan = Scan { inputs, format: args.format, stop, bytes: Arc::default() };
+        let window = Window { since_ms: journal.since_ms, until_ms: journal.until_ms };
         if !args.quiet {
             eprintln!("reading everything once, to find the log's last event");
         }
@@ -248,11 +201,7 @@ fn prepare(
             return Ok(None);
         }
     }
-    Ok(Some(Prepared {
-        journal,
-        journal_path,
-        resumed: false,
-    }))
+    Ok(Some(Prepared { journal, journal_path, resumed: false }))
 }
 
 /// What becomes of client addresses.
@@ -297,13 +246,11 @@ fn finish(args: &ReplayArgs, summary: &Summary, journal: Option<&Path>) -> Resul
     // A shift must outlive a run whose answers did not arrive: its events may have counted.
     let worth_keeping = !through && (summary.totals.lines > 0 || summary.shift_ms != 0);
     if let Some(path) = journal.filter(|_| !worth_keeping) {
-        std::fs::remove_file(path).map_err(|error| {
-            Failure::cannot(format_args!("remove the journal {}", path.display()), error)
-        })?;
+        std::fs::remove_file(path)
+            .map_err(|error| Failure::cannot(format_args!("remove the journal {}", path.display()), error))?;
     }
     if args.json {
-        let json =
-            serde_json::to_string(summary).map_err(|error| Failure::new(error.to_string()))?;
+        let json = serde_json::to_string(summary).map_err(|error| Failure::new(error.to_string()))?;
         print_line(&json);
     } else if !args.quiet {
         print_line(&summary.text());
@@ -312,10 +259,7 @@ fn finish(args: &ReplayArgs, summary: &Summary, journal: Option<&Path>) -> Resul
         eprintln!("pathstats: {error}");
     }
     if worth_keeping && journal.is_some() {
-        eprintln!(
-            "the same command goes on after {} lines",
-            grouped(summary.totals.lines)
-        );
+        eprintln!("the same command goes on after {} lines", grouped(summary.totals.lines));
     }
     Ok(summary.exit_code)
 }

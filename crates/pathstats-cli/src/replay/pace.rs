@@ -22,7 +22,9 @@ impl std::str::FromStr for Speed {
             .and_then(|number| number.parse().ok())
             .filter(|times: &f64| times.is_finite() && *times > 0.0)
             .map(Self::Times)
-            .ok_or_else(|| format!("{text:?} is not a speed: expected \"max\", or as in \"1x\" (real time) or \"60x\""))
+            .ok_or_else(|| {
+                format!("{text:?} is not a speed: expected \"max\", or as in \"1x\" (real time) or \"60x\"")
+            })
     }
 }
 
@@ -36,10 +38,7 @@ pub struct Pace {
 impl Pace {
     /// A pace that begins with the next event.
     pub const fn new(speed: Speed) -> Self {
-        Self {
-            speed,
-            first_ms: None,
-        }
+        Self { speed, first_ms: None }
     }
 
     /// How long after the first event this one is due. One out of order is due at once.

@@ -29,8 +29,7 @@ pub struct Window {
 impl Window {
     /// Whether this time is asked for.
     pub fn holds(&self, ms: i64) -> bool {
-        self.since_ms.is_none_or(|since| ms >= since)
-            && self.until_ms.is_none_or(|until| ms < until)
+        self.since_ms.is_none_or(|since| ms >= since) && self.until_ms.is_none_or(|until| ms < until)
     }
 }
 
@@ -38,10 +37,7 @@ impl Window {
 pub fn latest(scan: &Scan<'_>, window: Window) -> Result<Option<i64>, Failure> {
     let mut latest = None;
     scan.each(Position::default(), |line| {
-        let asked_for = line
-            .parsed
-            .ok()
-            .filter(|parsed| window.holds(parsed.timestamp_ms()));
+        let asked_for = line.parsed.ok().filter(|parsed| window.holds(parsed.timestamp_ms()));
         latest = latest.max(asked_for.map(|parsed| match &parsed {
             Line::Request(request) => convert::event_ms(request, line.digest),
             Line::Event(event) => event.id.timestamp_ms(),
@@ -106,13 +102,8 @@ impl Reader<'_> {
         let at = line.after;
         let converted = match line.parsed {
             Ok(parsed) if !self.window.holds(parsed.timestamp_ms()) => Ok(None),
-            Ok(Line::Request(_)) if self.converter.lacks_secret() => {
-                return Err(Halt::Failed(no_secret()))
-            }
-            Ok(parsed) => self
-                .converter
-                .event(parsed, line.digest, line.occurrence)
-                .map(Some),
+            Ok(Line::Request(_)) if self.converter.lacks_secret() => return Err(Halt::Failed(no_secret())),
+            Ok(parsed) => self.converter.event(parsed, line.digest, line.occurrence).map(Some),
             Err(error) => Err(error),
         };
         match converted {
@@ -175,9 +166,7 @@ impl Reader<'_> {
         }
         self.permits.recv().map_err(|_| Halt::Closed)?;
         let next = Batch::new(batch.number + 1, batch.end);
-        self.batches
-            .send(std::mem::replace(batch, next))
-            .map_err(|_| Halt::Closed)
+        self.batches.send(std::mem::replace(batch, next)).map_err(|_| Halt::Closed)
     }
 }
 
@@ -194,7 +183,8 @@ mod tests {
     use crate::replay::convert::Addresses;
     use pathstats_model::TrafficEvent;
 
-    const EVENT: &str = r#"{"id":"1730956800000-a1b2c3d4","timestamp":1730956800000,"path":"/","method":"GET","status":200}"#;
+    const EVENT: &str =
+        r#"{"id":"1730956800000-a1b2c3d4","timestamp":1730956800000,"path":"/","method":"GET","status":200}"#;
 
     #[test]
     fn with_a_pace_events_are_held_for_a_second_at_most() {
@@ -218,29 +208,18 @@ mod tests {
         let event = TrafficEvent::from_json(EVENT).unwrap();
         // An event every 300 ms, all of them due by now.
         for at in 0..10 {
-            assert!(reader
-                .hold(Duration::from_millis(at * 300), &mut batch)
-                .is_ok());
+            assert!(reader.hold(Duration::from_millis(at * 300), &mut batch).is_ok());
             batch.push(&event, EVENT, (0, at));
             batch.lines += 1;
         }
-        let sizes: Vec<usize> = out
-            .try_iter()
-            .map(|batch: Batch| batch.origins.len())
-            .collect();
+        let sizes: Vec<usize> = out.try_iter().map(|batch: Batch| batch.origins.len()).collect();
         assert_eq!(sizes, [4, 4]);
     }
 
     #[test]
     fn a_window_holds_its_beginning_and_not_its_end() {
-        let window = Window {
-            since_ms: Some(10),
-            until_ms: Some(20),
-        };
-        assert_eq!(
-            [9, 10, 19, 20].map(|ms| window.holds(ms)),
-            [false, true, true, false]
-        );
+        let window = Window { since_ms: Some(10), until_ms: Some(20) };
+        assert_eq!([9, 10, 19, 20].map(|ms| window.holds(ms)), [false, true, true, false]);
         assert!(Window::default().holds(0));
     }
 }

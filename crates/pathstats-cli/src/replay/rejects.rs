@@ -30,20 +30,11 @@ impl Rejects {
     /// Writes to `path`, behind what a run before wrote when this one goes on.
     pub fn open(path: Option<&Path>, resumed: bool, names: Vec<String>) -> Result<Self, Failure> {
         let open = |path: &Path| {
-            let file = OpenOptions::new()
-                .create(true)
-                .write(true)
-                .append(resumed)
-                .truncate(!resumed)
-                .open(path);
-            file.map(|file| (path.to_owned(), BufWriter::new(file)))
-                .map_err(|error| cannot(path, error))
+            let file =
+                OpenOptions::new().create(true).write(true).append(resumed).truncate(!resumed).open(path);
+            file.map(|file| (path.to_owned(), BufWriter::new(file))).map_err(|error| cannot(path, error))
         };
-        Ok(Self {
-            out: path.map(open).transpose()?,
-            names,
-            seen: 0,
-        })
+        Ok(Self { out: path.map(open).transpose()?, names, seen: 0 })
     }
 
     /// Takes some. Gives the lines to show.
@@ -53,16 +44,9 @@ impl Rejects {
             let file = self.names.get(refused.file).map_or("?", String::as_str);
             self.seen += 1;
             if self.seen <= SHOWN {
-                shown.push(format!(
-                    "{file}:{}: {}: {}",
-                    refused.line, refused.reason, refused.detail
-                ));
+                shown.push(format!("{file}:{}: {}: {}", refused.line, refused.reason, refused.detail));
             } else if self.seen == SHOWN + 1 {
-                let rest = if self.out.is_some() {
-                    ""
-                } else {
-                    "; --rejects FILE writes them all"
-                };
+                let rest = if self.out.is_some() { "" } else { "; --rejects FILE writes them all" };
                 shown.push(format!("more lines that were not taken are counted{rest}"));
             }
             if let Some((path, out)) = &mut self.out {

@@ -115,28 +115,17 @@ impl Summary {
             let _ = write!(text, "\n  {part}");
         };
         if let (Some(first), Some(last)) = (totals.first_ms, totals.last_ms) {
-            line(format_args!(
-                "from {} to {}",
-                to_rfc3339(first),
-                to_rfc3339(last)
-            ));
+            line(format_args!("from {} to {}", to_rfc3339(first), to_rfc3339(last)));
         }
         if self.shift_ms != 0 {
-            let direction = if self.shift_ms > 0 {
-                "later"
-            } else {
-                "earlier"
-            };
+            let direction = if self.shift_ms > 0 { "later" } else { "earlier" };
             line(format_args!(
                 "moved {} {direction}",
                 in_words(Duration::from_millis(self.shift_ms.unsigned_abs()))
             ));
         }
         if totals.outside > 0 {
-            line(format_args!(
-                "{} lines lie outside of --since and --until",
-                grouped(totals.outside)
-            ));
+            line(format_args!("{} lines lie outside of --since and --until", grouped(totals.outside)));
         }
         if totals.all_not_parsed() > 0 {
             let reasons: Vec<String> = totals
@@ -151,10 +140,7 @@ impl Summary {
             ));
         }
         if totals.rejected > 0 {
-            line(format_args!(
-                "{} events were refused by the destination",
-                grouped(totals.rejected)
-            ));
+            line(format_args!("{} events were refused by the destination", grouped(totals.rejected)));
         }
         if !self.dry_run {
             line(format_args!(
@@ -172,14 +158,8 @@ mod tests {
 
     #[test]
     fn the_summary_names_everything_that_was_not_sent() {
-        let mut totals = Totals {
-            lines: 1_000,
-            sent: 990,
-            accepted: 988,
-            rejected: 2,
-            outside: 5,
-            ..Totals::default()
-        };
+        let mut totals =
+            Totals { lines: 1_000, sent: 990, accepted: 988, rejected: 2, outside: 5, ..Totals::default() };
         totals.not_parsed.insert("not_json".into(), 5);
         let summary = Summary {
             outcome: Outcome::Incomplete,

@@ -74,12 +74,7 @@ impl Run<'_> {
         threads: Threads<'a>,
         reader: impl FnOnce(std::sync::mpsc::SyncSender<Batch>, Receiver<()>) -> Reader<'a> + Send + 'a,
     ) {
-        let Threads {
-            scan,
-            from,
-            destination,
-            concurrency,
-        } = threads;
+        let Threads { scan, from, destination, concurrency } = threads;
         let (batch_in, batch_out) = sync_channel(concurrency);
         let batch_out = Mutex::new(batch_out);
         let (tell, told) = channel();
@@ -142,10 +137,8 @@ impl Run<'_> {
                 // Frees the reader, should it wait for a permit.
                 permit = None;
             }
-            let behind = self
-                .journal
-                .as_ref()
-                .is_some_and(|(_, journal)| journal.position != self.ledger.position);
+            let behind =
+                self.journal.as_ref().is_some_and(|(_, journal)| journal.position != self.ledger.position);
             if behind && self.journaled.elapsed() >= JOURNAL_EVERY {
                 self.write_journal();
             }
@@ -154,8 +147,7 @@ impl Run<'_> {
             } else {
                 waiting.clone()
             };
-            self.progress
-                .set(self.bytes.load(Ordering::Relaxed), &message);
+            self.progress.set(self.bytes.load(Ordering::Relaxed), &message);
         }
     }
 
@@ -186,10 +178,7 @@ fn send_all(
 ) {
     loop {
         // The lock is held while waiting: the other senders would only wait beside.
-        let next = batches
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .recv();
+        let next = batches.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(batch) = next else { return };
         let result = match destination {
             _ if batch.origins.is_empty() => Ok(Taken::default()),
@@ -197,10 +186,7 @@ fn send_all(
                 // The counting thread lives as long as senders do.
                 let _ = tell.send(Told::Waiting(message));
             }),
-            None => Ok(Taken {
-                accepted: batch.origins.len() as u64,
-                ..Taken::default()
-            }),
+            None => Ok(Taken { accepted: batch.origins.len() as u64, ..Taken::default() }),
         };
         let _ = tell.send(Told::Through(batch, result));
     }

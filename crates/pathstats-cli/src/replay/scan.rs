@@ -59,14 +59,8 @@ impl Scan<'_> {
         mut take: impl FnMut(Scanned<'_>) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
         for (index, input) in self.inputs.iter().enumerate().skip(from.file) {
-            let from = if index == from.file {
-                from
-            } else {
-                Position {
-                    file: index,
-                    ..Position::default()
-                }
-            };
+            let from =
+                if index == from.file { from } else { Position { file: index, ..Position::default() } };
             self.file(input, from, &mut take)?;
             if self.stop.is_requested() {
                 break;
@@ -97,10 +91,7 @@ impl Scan<'_> {
                 )));
             }
         };
-        let mut at = Position {
-            file: from.file,
-            ..Position::default()
-        };
+        let mut at = Position { file: from.file, ..Position::default() };
         let mut occurrences = Occurrences::default();
         let mut bytes = Vec::with_capacity(1 << 12);
         loop {
@@ -121,29 +112,18 @@ impl Scan<'_> {
                 continue;
             }
             // Our own events have ids: which of identical lines one is does not matter.
-            let occurrence = if format == Format::Jsonl {
-                0
-            } else {
-                occurrences.before(digest)
-            };
+            let occurrence = if format == Format::Jsonl { 0 } else { occurrences.before(digest) };
             if at.line <= from.line {
                 continue;
             }
             let text = String::from_utf8_lossy(&bytes);
             let parsed = match read {
                 LineRead::Whole => format.parse(&text),
-                LineRead::TooLong => Err(LineError::new(
-                    "line_too_long",
-                    format!("longer than {MAX_LINE_BYTES} bytes"),
-                )),
+                LineRead::TooLong => {
+                    Err(LineError::new("line_too_long", format!("longer than {MAX_LINE_BYTES} bytes")))
+                }
             };
-            take(Scanned {
-                after: at,
-                text: &text,
-                parsed,
-                digest,
-                occurrence,
-            })?;
+            take(Scanned { after: at, text: &text, parsed, digest, occurrence })?;
             if self.stop.is_requested() {
                 return Ok(());
             }

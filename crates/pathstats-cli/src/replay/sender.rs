@@ -54,54 +54,27 @@ impl Destination {
             .timeout_global(Some(timeout))
             .user_agent(concat!("pathstats/", env!("CARGO_PKG_VERSION")));
         // A proxy named in the environment is not for this machine itself.
-        let config = if is_local(&url) {
-            config.proxy(None)
-        } else {
-            config
-        };
-        Self {
-            agent: config.build().into(),
-            url,
-            token,
-            retries,
-        }
+        let config = if is_local(&url) { config.proxy(None) } else { config };
+        Self { agent: config.build().into(), url, token, retries }
     }
 
     /// Sends a body. `waiting` hears what went wrong before each further attempt.
-    pub fn send(
-        &self,
-        batch: &Batch,
-        stop: &Stop,
-        waiting: impl Fn(String),
-    ) -> Result<Taken, NotSent> {
+    pub fn send(&self, batch: &Batch, stop: &Stop, waiting: impl Fn(String)) -> Result<Taken, NotSent> {
         let mut attempt = 0;
         loop {
             if stop.is_requested() {
                 return Err(NotSent::Stopped);
             }
             let (reason, retry_after) = match self.post(batch) {
-                (
-                    Verdict::Taken {
-                        accepted,
-                        rejected,
-                        unlisted,
-                    },
-                    _,
-                ) => {
-                    return Ok(Taken {
-                        accepted,
-                        rejected,
-                        unlisted,
-                    })
+                (Verdict::Taken { accepted, rejected, unlisted }, _) => {
+                    return Ok(Taken { accepted, rejected, unlisted })
                 }
                 (Verdict::Final(message), _) => return Err(NotSent::Refused(message)),
                 (Verdict::Again(reason), retry_after) => (reason, retry_after),
             };
             attempt += 1;
             if attempt > self.retries {
-                return Err(NotSent::Refused(format!(
-                    "gave up after {attempt} attempts: {reason}"
-                )));
+                return Err(NotSent::Refused(format!("gave up after {attempt} attempts: {reason}")));
             }
             let delay = backoff::delay(attempt, retry_after, random());
             waiting(format!(
@@ -116,31 +89,17 @@ impl Destination {
 
     /// One attempt.
     fn post(&self, batch: &Batch) -> (Verdict, Option<Duration>) {
-        let mut request = self
-            .agent
-            .post(&self.url)
-            .header("content-type", "application/x-ndjson");
+        let mut request = self.agent.post(&self.url).header("content-type", "application/x-ndjson");
         if let Some(token) = &self.token {
             request = request.header("authorization", format!("Bearer {token}"));
         }
         match request.send(batch.body.as_slice()) {
             Ok(mut response) => {
                 let status = response.status().as_u16();
-                let retry_after = response
-                    .headers()
-                    .get("retry-after")
-                    .and_then(|value| value.to_str().ok());
+                let retry_after = response.headers().get("retry-after").and_then(|value| value.to_str().ok());
                 let retry_after = backoff::retry_after(retry_after);
-                match response
-                    .body_mut()
-                    .with_config()
-                    .limit(MAX_ANSWER_BYTES)
-                    .read_to_string()
-                {
-                    Ok(text) => (
-                        verdict(status, &text, batch.origins.len() as u64),
-                        retry_after,
-                    ),
+                match response.body_mut().with_config().limit(MAX_ANSWER_BYTES).read_to_string() {
+                    Ok(text) => (verdict(status, &text, batch.origins.len() as u64), retry_after),
                     Err(error) => (unreachable(&self.url, &error), None),
                 }
             }
@@ -162,9 +121,7 @@ fn unreachable(url: &str, error: &ureq::Error) -> Verdict {
         | Error::InvalidProxyUrl
         | Error::RequireHttpsOnly(_) => Verdict::Final(message),
         // A certificate that does not hold comes as an error of reading.
-        Error::Io(cause) if cause.kind() == std::io::ErrorKind::InvalidData => {
-            Verdict::Final(message)
-        }
+        Error::Io(cause) if cause.kind() == std::io::ErrorKind::InvalidData => Verdict::Final(message),
         _ => Verdict::Again(message),
     }
 }
@@ -173,11 +130,7 @@ fn unreachable(url: &str, error: &ureq::Error) -> Verdict {
 pub fn is_local(url: &str) -> bool {
     let host = url.split_once("://").map_or(url, |(_, rest)| rest);
     let host = host.split(['/', '?', '#']).next().unwrap_or_default();
-    let name = if host.starts_with('[') {
-        host.split(']').next()
-    } else {
-        host.split(':').next()
-    };
+    let name = if host.starts_with('[') { host.split(']').next() } else { host.split(':').next() };
     matches!(name.unwrap_or_default(), "localhost" | "[::1")
         || name.is_some_and(|name| name.starts_with("127."))
 }
@@ -201,11 +154,7 @@ mod tests {
         ] {
             assert!(is_local(url), "{url}");
         }
-        for url in [
-            "https://example.com/127.0.0.1",
-            "http://10.0.0.1/",
-            "http://localhost.example.com/",
-        ] {
+        for url in ["https://example.com/127.0.0.1", "http://10.0.0.1/", "http://localhost.example.com/"] {
             assert!(!is_local(url), "{url}");
         }
     }

@@ -91,26 +91,12 @@ impl Server {
 
     /// Ids with how often each was accepted.
     pub fn ids(&self) -> BTreeMap<String, u64> {
-        self.shared
-            .0
-            .lock()
-            .unwrap()
-            .events
-            .iter()
-            .map(|(id, (count, _))| (id.clone(), *count))
-            .collect()
+        self.shared.0.lock().unwrap().events.iter().map(|(id, (count, _))| (id.clone(), *count)).collect()
     }
 
     /// The accepted events.
     pub fn events(&self) -> Vec<serde_json::Value> {
-        self.shared
-            .0
-            .lock()
-            .unwrap()
-            .events
-            .values()
-            .map(|(_, event)| event.clone())
-            .collect()
+        self.shared.0.lock().unwrap().events.values().map(|(_, event)| event.clone()).collect()
     }
 }
 
@@ -143,9 +129,7 @@ fn read_request(reader: &mut BufReader<&TcpStream>) -> Option<(String, String)> 
         }
         head.push_str(&line.to_ascii_lowercase());
     }
-    let length = head
-        .lines()
-        .find_map(|line| line.strip_prefix("content-length: "));
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
     let mut body = vec![0; length.map_or(0, |length| length.parse().unwrap())];
     reader.read_exact(&mut body).ok()?;
     Some((head, String::from_utf8(body).unwrap()))
@@ -168,20 +152,10 @@ fn answer(
         let problem = r#"{"type":"about:blank","title":"Unavailable","status":503,"detail":"queue and outbox are down"}"#;
         return Some((503, "retry-after: 0\r\n", problem.to_owned()));
     }
-    if behaviour
-        .token
-        .is_some_and(|token| !head.contains(&format!("authorization: bearer {token}\r\n")))
-    {
-        return Some((
-            401,
-            "",
-            r#"{"title":"Unauthorized","status":401,"detail":"wrong token"}"#.to_owned(),
-        ));
+    if behaviour.token.is_some_and(|token| !head.contains(&format!("authorization: bearer {token}\r\n"))) {
+        return Some((401, "", r#"{"title":"Unauthorized","status":401,"detail":"wrong token"}"#.to_owned()));
     }
-    if behaviour
-        .hold_after
-        .is_some_and(|after| state.accepted_bodies >= after)
-    {
+    if behaviour.hold_after.is_some_and(|after| state.accepted_bodies >= after) {
         state.held += 1;
         state = changed.wait_while(state, |state| !state.released).unwrap();
     }
@@ -189,10 +163,7 @@ fn answer(
     let mut accepted = 0;
     for (index, line) in body.lines().enumerate() {
         let event: serde_json::Value = serde_json::from_str(line).unwrap();
-        if behaviour
-            .refuse
-            .is_some_and(|start| event["path"].as_str().unwrap().starts_with(start))
-        {
+        if behaviour.refuse.is_some_and(|start| event["path"].as_str().unwrap().starts_with(start)) {
             errors.push(serde_json::json!({"index": index, "reason": "refused by the test"}));
             continue;
         }
@@ -203,7 +174,6 @@ fn answer(
     state.accepted_bodies += 1;
     let status = if errors.is_empty() { 202 } else { 207 };
     let text =
-        serde_json::json!({"accepted": accepted, "rejected": errors.len(), "errors": errors})
-            .to_string();
+        serde_json::json!({"accepted": accepted, "rejected": errors.len(), "errors": errors}).to_string();
     Some((status, "", text))
 }

@@ -1,0 +1,58 @@
+// The product on state that outlives its process: batches are handed straight to the consumer's queue handler, which
+// tells what it acknowledged, and the runtime can be killed.
+import { DatabaseSync } from "node:sqlite";
+import { scratchFolder } from "./scratch.mjs";
+
+process.env.CLOUDFLARE_CF_FETCH_ENABLED = "false";
+const { startRuntime } = await import("../../../scripts/runtime.mjs");
+
+const QUEUE = "traffic-events";
+const QUICK = { consumer: { FLUSH_SECONDS: "1", SNAPSHOT_SECONDS: "1" }, api: { CACHE_SECONDS: "1" } };
+const COLUMNS =
+  "hour_bucket, requests, errors, sum_response_time, count_response_time, unique_ips, estimated_requests, p50, p95, p99, hex(sketches) AS sketches";
+
+/** Starts all Workers on a fresh folder. */
+export async function startOnState({ vars = {} } = {}) {
+  const logs = [];
+  const runtime = await startRuntime({
+    state: scratchFolder(),
+    ports: {},
+    vars: { ...QUICK, ...vars, consumer: { ...QUICK.consumer, ...vars.consumer } },
+    crons: false,
+    batchSeconds: 0,
+    onLog: (line) => logs.push(line),
+  });
+  const rows = async (sql, ...values) => (await (await runtime.d1()).prepare(sql).bind(...values).all()).results;
+  let delivered = 0;
+  return {
+    ...runtime,
+    logs,
+    rows,
+    row: async (sql, ...values) => (await rows(sql, ...values))[0],
+    /**
+     * Delivers bodies as one batch; resolves to the indices of those that come again. A body that was
+     * not acknowledged comes again, whatever the reason.
+     */
+    deliver: async (bodies, { attempts = 1, queue = QUEUE, ids } = {}) => {
+      const messages = bodies.map((body, index) => ({ id: ids?.[index] ?? `message-${delivered++}`, timestamp: new Date(), attempts, body }));
+      const answer = await runtime.queue("consumer", queue, messages);
+      const acknowledged = new Set(answer.explicitAcks);
+      const taken = ({ id }) => answer.outcome === "ok" && (answer.ackAll || acknowledged.has(id));
+      return { ...answer, again: messages.flatMap((message, index) => (taken(message) ? [] : [index])) };
+    },
+    /** Rows whose path begins with `prefix`, which is taken off, so that they compare with those of another prefix. */
+    hours: (prefix) => rows(`SELECT substr(path, ?) AS path, ${COLUMNS} FROM path_stats_hourly WHERE path LIKE ? ORDER BY path, hour_bucket`, prefix.length + 1, `${prefix}/%`),
+    rawCount: async (prefix) => (await rows("SELECT count(*) AS n FROM traffic_events WHERE path LIKE ?", `${prefix}/%`))[0].n,
+    /** Opens the database of an object that was evicted, calls `act` with it, and closes it. */
+    withObject: async (name, act) => {
+      await runtime.evict("consumer", "AggregatorDO", { name });
+      const namespace = (await runtime.bindings("consumer")).AGGREGATOR_DO;
+      const database = new DatabaseSync(runtime.objectFile("consumer", "AggregatorDO", namespace.idFromName(name).toString()));
+      try {
+        return act(database);
+      } finally {
+        database.close();
+      }
+    },
+  };
+}
