@@ -46,7 +46,7 @@ export async function checkDocs(root = ROOT) {
     for (const recipe of new Set(found.recipes)) if (!recipes.has(recipe)) say(`\`just ${recipe}\`: the justfile has no such recipe`);
     for (const path of new Set(found.paths)) if (!MADE.test(path) && !existsSync(join(root, path.replace(/[:#].*$/, "")))) say(`\`${path}\` does not exist`);
     for (const link of new Set(found.links)) if (!existsSync(join(dirname(file), decodeURI(link.replace(/[#?].*$/, ""))))) say(`the link ${link} leads nowhere`);
-    for (const { subcommand, flags } of found.programs) {
+    for (const { subcommand, flags } of found.programs.filter((program) => program.subcommand !== "help")) {
       const text = await helpOf(subcommand);
       if (text === undefined) say(`\`pathstats ${subcommand}\`: the program has no such command`);
       else for (const flag of flags) if (!new RegExp(`${flag}(?![\\w-])`).test(text)) say(`\`pathstats ${subcommand} ${flag}\`: the command has no such option`);

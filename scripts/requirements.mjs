@@ -81,7 +81,7 @@ function cargoTool(name, { crate = name, why, seconds, locked = false }) {
       if (!existsSync(file)) return "not installed";
       // Asked of the program itself: a stamp could outlive it.
       const said = await answer(file, ["--version"], { cwd: ROOT });
-      return said?.split(/\s+/).includes(version()) ? undefined : `${said ?? "a broken file"} is installed, and ${version()} is needed`;
+      return said?.split(/\s+/).includes(version()) ? undefined : `${said || "a broken file"} is installed, and ${version()} is needed`;
     },
     mend: async () => {
       const env = { ...toolEnvironment(), CARGO_TARGET_DIR: join(TOOLS, "build") };

@@ -15,7 +15,12 @@ const HOUR = hourOf(NOW);
 
 let runtime;
 let clean;
-const sent = (prefix) => traffic({ count: EVENTS, paths: 12, hours: 2, clients: 200, seed: 7, prefix, now: NOW });
+const prefixes = [];
+/** The same traffic under another prefix, with ids of its own: an id is one request, whatever its path. */
+function sent(prefix) {
+  if (!prefixes.includes(prefix)) prefixes.push(prefix);
+  return traffic({ count: EVENTS, paths: 12, hours: 2, clients: 200, seed: 7, prefix, first: prefixes.indexOf(prefix) * EVENTS, now: NOW });
+}
 const packed = (events, size = PER_MESSAGE) => parts(events, size).map((some) => ({ version: 1, events: some }));
 const messagesOf = (prefix) => packed(sent(prefix));
 
@@ -180,7 +185,7 @@ test("a runtime killed ten times at random moments loses and repeats nothing", {
       if (again.length === 0) acknowledged.add(batch);
     });
     // The moment is part of the test: somewhere within the first batches.
-    await new Promise((resolve) => setTimeout(resolve, 5 + random() * 40));
+    await new Promise((resolve) => setTimeout(resolve, 20 + random() * 300));
     dead = true;
     await Promise.all([runtime.kill(), delivering]);
     answered += acknowledged.size;

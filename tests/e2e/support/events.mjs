@@ -25,9 +25,9 @@ export function event(number, { timestamp = Date.now(), ...fields } = {}) {
  * Traffic: paths by Zipf, log-normal response times in whole microseconds, one request in twenty
  * failing, 3 % without a client, 2 % without a response time.
  *
- * `hours` full hours that end with the one before `now`.
+ * They lie in the `hours` full hours before that of `now`; ids are numbered from `first`.
  */
-export function traffic({ count, paths, hours, clients = 20_000, seed = 1, prefix = "", now = Date.now() }) {
+export function traffic({ count, paths, hours, clients = 20_000, seed = 1, prefix = "", first = 0, now = Date.now() }) {
   const random = seeded(seed);
   const drawPath = zipf(paths, random);
   const drawClient = zipf(clients, random);
@@ -37,7 +37,7 @@ export function traffic({ count, paths, hours, clients = 20_000, seed = 1, prefi
     // Every second client is drawn evenly, so that busy paths see many.
     const client = random() < 0.5 ? drawClient() : Math.floor(random() * clients);
     const microseconds = Math.max(1, Math.round(logNormal(5_000 + 400 * place, 1, random)));
-    return event(number, {
+    return event(first + number, {
       timestamp: from + Math.floor(random() * hours * HOUR_MS),
       path: `${prefix}/${place % 3 ? "api" : "shop"}/route-${place}`,
       method: random() < 0.8 ? "GET" : "POST",
