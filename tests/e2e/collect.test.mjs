@@ -36,10 +36,10 @@ const storedSoon = (path, count = 1) =>
 const accepted = (count) => ({ accepted: count, rejected: 0, errors: [] });
 
 for (const [what, options, says] of [
-  ["without a token", { token: undefined }, "no token"],
+  ["without a token", { token: null }, "no token"],
   ["with a wrong token", { token: "not-the-ingest-token" }, "not valid"],
   ["with the token cut short", { token: "local-only" }, "not valid"],
-  ["with another scheme", { token: undefined, headers: { authorization: "Basic abc" } }, "no token"],
+  ["with another scheme", { token: null, headers: { authorization: "Basic abc" } }, "no token"],
 ]) {
   test(`a body ${what} is refused with 401`, async () => {
     const response = await product.collect(event(1), options);

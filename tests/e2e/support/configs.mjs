@@ -3,7 +3,8 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { DEMO_ORIGIN_CONFIG, ROOT, configOf } from "../../../scripts/paths.mjs";
 
-export const WRANGLER = join(ROOT, "wrangler");
+/** Where paths of the configs mean the same as in their own folder, but no file of secrets lies. */
+export const BESIDE_WRANGLER = join(ROOT, "tests");
 export const ENVIRONMENT = "dev";
 
 /** A wrangler config as written. Its comments stand on lines of their own. */
@@ -13,7 +14,7 @@ export function readJsonc(file) {
 
 /** The local secrets, as `wrangler/.dev.vars` holds them. */
 export const SECRETS = Object.fromEntries(
-  [...readFileSync(join(WRANGLER, ".dev.vars"), "utf8").matchAll(/^(\w+)="(.*)"$/gm)].map(([, name, value]) => [name, value]),
+  [...readFileSync(join(ROOT, "wrangler", ".dev.vars"), "utf8").matchAll(/^(\w+)="(.*)"$/gm)].map(([, name, value]) => [name, value]),
 );
 
 export const scriptOf = (name) => `pathstats-${name}-${ENVIRONMENT}`;

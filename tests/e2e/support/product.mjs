@@ -1,5 +1,5 @@
 // The product under test: its Workers in one local runtime, through wrangler's test harness. Storage is fresh each time.
-import { SECRETS, WRANGLER, demoOrigin, real, scriptOf } from "./configs.mjs";
+import { SECRETS, BESIDE_WRANGLER, demoOrigin, real, scriptOf } from "./configs.mjs";
 import { scratchFolder } from "./scratch.mjs";
 
 process.env.WRANGLER_LOG ??= "none";
@@ -14,7 +14,7 @@ const DEFAULT = [real("producer"), real("consumer"), real("api"), real("archiver
 
 /** Starts Workers (all of them as configured when none are given) on an empty, migrated database. */
 export async function startProduct(workers = DEFAULT) {
-  const harness = createTestHarness({ root: WRANGLER, workers });
+  const harness = createTestHarness({ root: BESIDE_WRANGLER, workers });
   await harness.listen();
   const worker = (name) => harness.getWorker(scriptOf(name));
   await worker("consumer").applyD1Migrations("D1");
@@ -34,12 +34,12 @@ export async function startProduct(workers = DEFAULT) {
       harness.getWorker(from).fetch("/collect", {
         method: "POST",
         body: typeof body === "string" || body instanceof ReadableStream || body instanceof Uint8Array ? body : JSON.stringify(body),
-        headers: { ...(token === undefined ? {} : { authorization: `Bearer ${token}` }), ...headers },
+        headers: { ...(token === null ? {} : { authorization: `Bearer ${token}` }), ...headers },
         ...init,
       }),
     /** Asks the api. */
     read: (path, { token = SECRETS.READ_TOKEN, headers = {}, ...init } = {}) =>
-      worker("api").fetch(path, { headers: { ...(token === undefined ? {} : { authorization: `Bearer ${token}` }), ...headers }, ...init }),
+      worker("api").fetch(path, { headers: { ...(token === null ? {} : { authorization: `Bearer ${token}` }), ...headers }, ...init }),
     /** Empties every store, the cache among them. */
     reset: async () => {
       await harness.reset();
