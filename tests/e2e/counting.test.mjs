@@ -1,7 +1,7 @@
 // Two hundred thousand events through /collect, against a plain recount; then all of them again.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { HOUR_MS, event, inParallel, parts, traffic } from "./support/events.mjs";
+import { event, inParallel, parts, traffic } from "./support/events.mjs";
 import { startProduct } from "./support/product.mjs";
 import { compare, recount } from "./support/recount.mjs";
 import { until } from "./support/until.mjs";
@@ -88,16 +88,4 @@ test("a raw event is one row written, and a second time none", async () => {
 test("the same 200,000 events again change no figure", { timeout: 300_000 }, async () => {
   await send("second");
   assert.deepEqual(await figures(), first);
-});
-
-test("an old event long after is still told from a new one", async () => {
-  const again = events[0];
-  const fresh = { ...again, ...event(0xfffffff0, { timestamp: again.timestamp }), path: again.path };
-  await product.collect([again, fresh]);
-  const hour = new Date(Math.floor(again.timestamp / HOUR_MS) * HOUR_MS).toISOString().slice(0, 13);
-  const before = first.rows.find((row) => row.path === again.path && row.hour_bucket === hour);
-  await until(async () => (await product.row("SELECT requests AS n FROM path_stats_hourly WHERE path = ? AND hour_bucket = ?", again.path, hour)).n === before.requests + 1, {
-    within: 60_000,
-    what: "the new event counted, the old one not",
-  });
 });

@@ -97,7 +97,7 @@ pub fn recount(messages: &[Message]) -> Expected {
         match message {
             Message::One(item) => take(format!("m{n:03}"), item),
             Message::Packed(items) => {
-                items.iter().enumerate().for_each(|(at, item)| take(format!("m{n:03}/{at}"), item))
+                items.iter().enumerate().for_each(|(at, item)| take(format!("m{n:03}/{at}"), item));
             }
             Message::Nonsense => nonsense.push(format!("m{n:03}")),
         }
