@@ -27,7 +27,7 @@ await main(async (args) => {
   help(args, HELP);
   const at = args.indexOf("--state");
   const parent = at >= 0 ? args[at + 1] : tmpdir();
-  const chosen = args.filter((arg, index) => arg in MEASURES && index !== at + 1);
+  const chosen = args.filter((arg, index) => arg in MEASURES && (at < 0 || index !== at + 1));
   const names = chosen.length > 0 ? chosen : Object.keys(MEASURES);
   const say = args.includes("--json") ? () => {} : console.log;
   const results = { machine: `${cpus().length} × ${cpus()[0]?.model}`, state: parent };

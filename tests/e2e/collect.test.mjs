@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { changed, demoOrigin, promptConsumer } from "./support/configs.mjs";
 import { event } from "./support/events.mjs";
-import { all, producer, withVars, withoutDatabase, withoutQueue } from "./support/producers.mjs";
+import { all, producer, withVars, withoutDatabase, withoutQueue } from "./support/variants.mjs";
 import { problemOf, startProduct } from "./support/product.mjs";
 import { until } from "./support/until.mjs";
 

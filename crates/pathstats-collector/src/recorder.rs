@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::time::Duration;
 
 use pathstats_edge::bindings::{EnvVariables, RECORD_LIMIT};
 use pathstats_edge::clock::now_ms;
@@ -12,7 +13,7 @@ use pathstats_model::event::{cut, response_time_us};
 use pathstats_model::limits::MAX_USER_AGENT_CHARS;
 use pathstats_model::{EventDate, EventId, TrafficEvent};
 use wasm_bindgen::JsValue;
-use worker::{Context, Env};
+use worker::{Context, Delay, Env};
 
 use crate::drops::{count_drops, DropReason};
 use crate::outbox::{deliver, Delivered};
@@ -79,7 +80,12 @@ impl Recorder {
     /// what passed since [`start`](Self::start).
     pub fn record(&self, context: &Context, started: Started, status: u16) {
         let (recorder, ended_ms) = (self.clone(), now_ms());
-        context.wait_until(async move { recorder.record_now(&started, status, ended_ms).await });
+        context.wait_until(async move {
+            // The answer leaves first: without a turn of the event loop in between, what follows up to its
+            // first wait would run before it.
+            Delay::from(Duration::ZERO).await;
+            recorder.record_now(&started, status, ended_ms).await;
+        });
     }
 
     async fn record_now(&self, started: &Started, status: u16, ended_ms: i64) {

@@ -167,6 +167,12 @@ impl Coalescer {
         SnapshotDecision::At(due)
     }
 
+    /// What the object tells those who ask.
+    #[must_use]
+    pub const fn rebuilds(&self) -> Rebuilds {
+        Rebuilds { last_ms: self.last_ms, due_ms: self.due_ms }
+    }
+
     /// A rebuild begins. What is asked from now on needs another.
     pub fn begin(&mut self, now_ms: i64) {
         self.last_ms = Some(now_ms);
@@ -178,6 +184,33 @@ impl Coalescer {
         let due = now_ms + self.every_ms;
         self.due_ms = Some(due);
         due
+    }
+}
+
+/// What the snapshot object answers: what it knows of rebuilds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Rebuilds {
+    /// When the last one began, milliseconds since the epoch.
+    pub last_ms: Option<i64>,
+    /// When the next one is due.
+    pub due_ms: Option<i64>,
+}
+
+impl Rebuilds {
+    /// Whether asking can change anything, by what an earlier answer told. Objects of one instance
+    /// share what they know, so that a thousand flushes make one call. After a flush it is
+    /// needless to ask while a rebuild is still to come, since that will read the row; and for a
+    /// flush without a tenth update while the last one is young.
+    #[must_use]
+    pub fn needs_asking(&self, reason: SnapshotReason, now_ms: i64) -> bool {
+        let to_come = self.due_ms.is_some_and(|due| due > now_ms);
+        let young = self.last_ms.is_some_and(|last| now_ms - last < SNAPSHOT_MAX_AGE_MS);
+        match reason {
+            SnapshotReason::TenthUpdate => !to_come,
+            SnapshotReason::Flush => !to_come && !young,
+            SnapshotReason::Cron | SnapshotReason::Refresh => true,
+        }
     }
 }
 
@@ -304,6 +337,27 @@ mod tests {
         assert_eq!(coalescer.failed(100), 10_100);
         assert_eq!(coalescer.request(SnapshotReason::Refresh, 200), SnapshotDecision::Nothing);
         assert_eq!(coalescer.request(SnapshotReason::Refresh, 70_100), SnapshotDecision::At(70_100));
+    }
+
+    #[test]
+    fn what_is_known_of_rebuilds_saves_calls_and_changes_no_decision() {
+        for (last, due) in [(None, None), (Some(0), None), (Some(0), Some(10_000)), (Some(50_000), None)] {
+            for now in [1_000, 9_999, 10_000, 59_999, 60_000, 109_999, 110_000] {
+                for reason in [SnapshotReason::TenthUpdate, SnapshotReason::Flush] {
+                    let mut coalescer = Coalescer { every_ms: 10_000, last_ms: last, due_ms: due };
+                    let saved = !coalescer.rebuilds().needs_asking(reason, now);
+                    let decision = coalescer.request(reason, now);
+                    assert!(
+                        !saved || decision == SnapshotDecision::Nothing,
+                        "{last:?} {due:?} {now} {reason:?}"
+                    );
+                }
+            }
+        }
+        let known = Rebuilds { last_ms: Some(0), due_ms: None };
+        assert!(known.needs_asking(SnapshotReason::TenthUpdate, 1_000), "a tenth update wants a new one");
+        assert!(!known.needs_asking(SnapshotReason::Flush, 1_000));
+        assert!(known.needs_asking(SnapshotReason::Refresh, 1_000));
     }
 
     #[test]

@@ -6,7 +6,10 @@ const ROUTES = {
     Response.json({ method: request.method, url: request.url, headers: [...request.headers], body: await request.text() }),
   /** The request's body, each chunk as it comes. */
   "/echo": (request) => new Response(request.body, { headers: { "content-type": request.headers.get("content-type") ?? "application/octet-stream" } }),
-  "/status": (_, url) => new Response(`status ${url.searchParams.get("code")}`, { status: Number(url.searchParams.get("code")) }),
+  "/status": (_, url) => {
+    const status = Number(url.searchParams.get("code"));
+    return new Response([204, 304].includes(status) ? null : `status ${status}`, { status });
+  },
   "/redirect": () => new Response(null, { status: 302, headers: { location: "https://elsewhere.example/?next=1" } }),
   "/cookies": () =>
     new Response("two cookies", {

@@ -48,7 +48,7 @@ impl DurableObject for SnapshotDO {
         if let SnapshotDecision::At(due) = decision {
             self.state.storage().set_alarm(alarm_time(due)).await?;
         }
-        Response::empty().map(|response| response.with_status(200))
+        http::json(200, &self.with_coalescer(|coalescer| coalescer.rebuilds()))
     }
 
     /// Rebuilds. Never fails: it is tried again by an alarm of its own.

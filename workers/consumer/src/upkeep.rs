@@ -1,12 +1,15 @@
 //! What the cron of every five minutes does.
 
+use std::cell::Cell;
+
 use pathstats_edge::bindings::{D1, SNAPSHOT_DO, SNAPSHOT_OBJECT};
+use pathstats_edge::clock::now_ms;
 use pathstats_edge::database::Database;
 use pathstats_edge::http::post;
 use pathstats_edge::telemetry::{self, Level};
 use pathstats_model::calls::SNAPSHOT_PATH;
 use pathstats_model::ingest::{Delivery, Settlement};
-use pathstats_model::snapshot::SnapshotReason;
+use pathstats_model::snapshot::{Rebuilds, SnapshotReason};
 use serde_json::json;
 use worker::{Env, Result};
 
@@ -57,17 +60,26 @@ async fn drain_outbox(env: &Env) -> Result<()> {
     Ok(())
 }
 
-/// Asks the one snapshot object for a rebuild.
+thread_local! {
+    /// What the snapshot object last told this instance.
+    static KNOWN: Cell<Rebuilds> = const { Cell::new(Rebuilds { last_ms: None, due_ms: None }) };
+}
+
+/// Asks the one snapshot object for a rebuild, unless what is known tells that asking changes nothing.
 ///
 /// # Errors
 ///
 /// When the object cannot be reached.
 pub async fn ask_for_snapshot(env: &Env, reason: SnapshotReason) -> Result<()> {
+    if !KNOWN.get().needs_asking(reason, now_ms()) {
+        return Ok(());
+    }
     let stub = env.durable_object(SNAPSHOT_DO)?.get_by_name(SNAPSHOT_OBJECT)?;
     let body = serde_json::to_vec(&reason)?;
     let mut response = stub.fetch_with_request(post(SNAPSHOT_PATH, &body)?).await?;
-    match response.status_code() {
-        200 => Ok(()),
-        _ => Err(response.text().await?.into()),
+    if response.status_code() != 200 {
+        return Err(response.text().await?.into());
     }
+    KNOWN.set(serde_json::from_slice(&response.bytes().await?)?);
+    Ok(())
 }

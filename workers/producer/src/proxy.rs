@@ -79,7 +79,9 @@ fn origin(request: &web_sys::Request, env: &Env) -> core::result::Result<Origin,
         return Err(malformed());
     }
     target.set_protocol(&base_url.protocol());
-    target.set_host(&base_url.host());
+    target.set_hostname(&base_url.hostname());
+    // On its own: with the host, a port that the base does not name would stay the client's.
+    target.set_port(&base_url.port());
     let prefix = base_url.pathname();
     let prefix = prefix.trim_end_matches('/');
     if !prefix.is_empty() {
