@@ -44,7 +44,7 @@ test-wasm *ARGS: _ready
 
 # Runs the end-to-end tests, over the Workers' real configs.
 e2e *ARGS: build
-    {{ inside }} node --test "$@" tests/e2e/*.test.mjs
+    {{ inside }} node --test --test-timeout=600000 "$@" tests/e2e/*.test.mjs
 
 # Checks formatting, lints (native and wasm32), dependencies, licences, and that the docs' commands exist.
 check *ARGS: _ready

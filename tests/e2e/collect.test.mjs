@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { changed, demoOrigin, promptConsumer } from "./support/configs.mjs";
 import { event } from "./support/events.mjs";
-import { all, producer, withVars, withoutDatabase, withoutQueue } from "./support/variants.mjs";
+import { all, producer, withVars, withoutDatabase, withoutQueue } from "./support/producers.mjs";
 import { problemOf, startProduct } from "./support/product.mjs";
 import { until } from "./support/until.mjs";
 
@@ -170,6 +170,14 @@ test("what the queue refuses waits in the outbox, is taken by the cron, and coun
   assert.equal((await stored("/outbox")).length, 250);
   await product.collect(events);
   await until(async () => (await product.row("SELECT sum(requests) AS n FROM path_stats_hourly WHERE path = '/outbox'")).n === 250, { what: "the events counted" });
+});
+
+test("bodies that begin with the same event all wait in the outbox, whatever else they hold", async () => {
+  const timestamp = Date.now();
+  const [first, second, third] = [1, 2, 3].map((number) => event(number, { path: "/grown", timestamp }));
+  for (const body of [[first], [first, second], [first, third]]) assert.equal((await product.collect(body, { from: "no-queue" })).status, 202);
+  await product.worker("consumer").scheduled({ cron: "*/5 * * * *" });
+  assert.deepEqual((await stored("/grown")).map(({ id }) => id), [first.id, second.id, third.id]);
 });
 
 test("when queue and outbox both refuse, the sender is told to come again", async () => {

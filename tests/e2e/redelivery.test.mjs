@@ -156,6 +156,21 @@ test("a flush that D1 refuses is made later, from the object's own log", async (
   await sameAsClean("/flush");
 });
 
+test("a snapshot that KV refuses costs no event, and is made once KV takes it", async () => {
+  const pointer = async () => (await runtime.kv()).get("paths:snapshot:latest", "json");
+  const cron = () => runtime.scheduled("consumer", "*/5 * * * *");
+  await cron();
+  const before = await until(pointer, { what: "a snapshot" });
+  await runtime.withoutKv(async () => {
+    const told = runtime.logs.length;
+    await deliverWhole(messagesOf("/kv"));
+    await cron();
+    await until(() => runtime.logs.slice(told).some(({ message }) => message.includes("snapshot was not rebuilt")), { what: "a snapshot refused" });
+    await sameAsClean("/kv");
+  });
+  await until(async () => (await pointer()).version > before.version, { what: "a newer snapshot" });
+});
+
 test("objects evicted between any two steps lose and repeat nothing", async () => {
   const messages = messagesOf("/evicted");
   const names = [...recount(sent("/evicted")).keys()].map((key) => `${key.slice(14)}:${key.slice(0, 13)}`);
@@ -174,7 +189,7 @@ test("objects evicted between any two steps lose and repeat nothing", async () =
 
 test("a runtime killed ten times at random moments loses and repeats nothing", { timeout: 180_000 }, async (t) => {
   const random = seeded(11);
-  let waiting = parts(messagesOf("/killed"), 1);
+  let waiting = parts(sent("/killed"), 1);
   let answered = 0;
   for (let kill = 0; kill < KILLS; kill++) {
     const acknowledged = new Set();

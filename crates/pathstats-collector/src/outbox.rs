@@ -1,5 +1,7 @@
 //! Messages to the queue, or to the outbox when the queue refuses.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
+
 use pathstats_edge::bindings::{D1, TRAFFIC_QUEUE};
 use pathstats_edge::clock::now_ms;
 use pathstats_edge::database::Database;
@@ -18,19 +20,15 @@ pub enum Delivered {
     Refused,
 }
 
-/// Sends messages, each list of them in one call. `id` names the first event, so that a message
-/// kept twice is one row of the outbox. Again, after an answer that was lost: the same events are
-/// counted once.
+/// Sends messages, each list of them in one call. `id` is the first event's. A message kept twice is
+/// one row of the outbox. Again, after an answer that was lost: the same events are counted once.
 pub async fn deliver(env: &Env, id: &str, sends: &[Vec<String>]) -> Delivered {
     let mut delivered = Delivered::Queued;
-    for (number, send) in sends.iter().enumerate() {
+    for send in sends {
         let Err(refused) = queue(env, send).await else { continue };
         telemetry::warn("the queue refused, so messages go to the outbox", &refused);
-        let rows: Vec<(String, &str)> = send
-            .iter()
-            .enumerate()
-            .map(|(at, message)| (format!("{id}/{number}/{at}"), message.as_str()))
-            .collect();
+        let rows: Vec<(String, &str)> =
+            send.iter().map(|message| (outbox_id(id, message), message.as_str())).collect();
         let kept = match env.d1(D1) {
             Ok(d1) => Database::new(d1).keep_in_outbox(&rows, now_ms()).await,
             Err(error) => Err(error),
@@ -44,6 +42,14 @@ pub async fn deliver(env: &Env, id: &str, sends: &[Vec<String>]) -> Delivered {
         }
     }
     delivered
+}
+
+/// Names a message by its first event, so that the oldest are drained first, and by its text: bodies
+/// that begin with the same event may go on differently, and each must be kept.
+fn outbox_id(first: &str, message: &str) -> String {
+    let mut hasher = DefaultHasher::new();
+    message.hash(&mut hasher);
+    format!("{first}/{:016x}", hasher.finish())
 }
 
 async fn queue(env: &Env, messages: &[String]) -> Result<()> {

@@ -248,16 +248,14 @@ impl Database {
         self.run_for_each(INSERT, &rows, &[integer(now_ms)]).await
     }
 
-    /// The oldest messages of the outbox.
+    /// Messages of the outbox whose ids come after `after`, oldest first.
     ///
     /// # Errors
     ///
     /// When D1 cannot be read.
-    pub async fn outbox(&self, limit: usize) -> Result<Vec<OutboxRow>> {
-        let statement = self
-            .d1
-            .prepare("SELECT id, body FROM outbox ORDER BY id LIMIT ?1")
-            .bind(&[count(limit as u64)])?;
+    pub async fn outbox(&self, after: &str, limit: usize) -> Result<Vec<OutboxRow>> {
+        const SELECT: &str = "SELECT id, body FROM outbox WHERE id > ?1 ORDER BY id LIMIT ?2";
+        let statement = self.d1.prepare(SELECT).bind(&[after.into(), count(limit as u64)])?;
         statement.all().await?.results()
     }
 

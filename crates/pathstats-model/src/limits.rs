@@ -73,8 +73,9 @@ pub const SNAPSHOT_PATHS: usize = 100;
 /// Hours that a snapshot covers, the current one included.
 pub const SNAPSHOT_HOURS: i64 = 24;
 
-/// A flush that finds the snapshot older than this asks for a new one, so that quiet paths show up.
-pub const SNAPSHOT_MAX_AGE_MS: i64 = 60_000;
+/// A flush has the snapshot rebuilt once it is older than this, so that quiet paths show up. With the
+/// queue's 5 s, a flush's 30 s and the cache's 30 s, an event shows within two minutes.
+pub const SNAPSHOT_MAX_AGE_MS: i64 = 45_000;
 
 /// How long a snapshot stays in KV, in seconds: 72 hours.
 pub const SNAPSHOT_TTL_SECONDS: u64 = 72 * 3_600;

@@ -117,7 +117,7 @@ pub fn hours(now_ms: i64) -> (HourBucket, HourBucket) {
 pub enum SnapshotReason {
     /// A tenth update of an object.
     TenthUpdate,
-    /// A flush; only if the snapshot is older than 60 seconds.
+    /// A flush; a rebuild once the snapshot is older than 45 seconds.
     Flush,
     /// The cron of every five minutes.
     Cron,
@@ -152,19 +152,20 @@ impl Coalescer {
         Self { every_ms, last_ms, due_ms: None }
     }
 
-    /// Decides on a request.
+    /// Decides on a request. A flush without a tenth update waits until the snapshot is older than
+    /// [`SNAPSHOT_MAX_AGE_MS`], but it is not forgotten: a quiet path must show up.
     pub fn request(&mut self, reason: SnapshotReason, now_ms: i64) -> SnapshotDecision {
-        let young = |last: i64| now_ms - last < SNAPSHOT_MAX_AGE_MS;
-        if reason == SnapshotReason::Flush && self.last_ms.is_some_and(young) {
-            return SnapshotDecision::Nothing;
-        }
+        let distance = match reason {
+            SnapshotReason::Flush => self.every_ms.max(SNAPSHOT_MAX_AGE_MS),
+            SnapshotReason::TenthUpdate | SnapshotReason::Cron | SnapshotReason::Refresh => self.every_ms,
+        };
+        let wanted = self.last_ms.map_or(now_ms, |last| now_ms.max(last + distance));
         // A due time long past means that its alarm was lost.
-        if self.due_ms.is_some_and(|due| now_ms - due < SNAPSHOT_MAX_AGE_MS) {
+        if self.due_ms.is_some_and(|due| due <= wanted && now_ms - due < SNAPSHOT_MAX_AGE_MS) {
             return SnapshotDecision::Nothing;
         }
-        let due = self.last_ms.map_or(now_ms, |last| now_ms.max(last + self.every_ms));
-        self.due_ms = Some(due);
-        SnapshotDecision::At(due)
+        self.due_ms = Some(wanted);
+        SnapshotDecision::At(wanted)
     }
 
     /// What the object tells those who ask.
@@ -199,18 +200,14 @@ pub struct Rebuilds {
 
 impl Rebuilds {
     /// Whether asking can change anything, by what an earlier answer told. Objects of one instance
-    /// share what they know, so that a thousand flushes make one call. After a flush it is
-    /// needless to ask while a rebuild is still to come, since that will read the row; and for a
-    /// flush without a tenth update while the last one is young.
+    /// share what they know, so that a thousand flushes make one call: a rebuild that is still to
+    /// come will read what was flushed before. It must be a second away, since clocks differ.
     #[must_use]
-    pub fn needs_asking(&self, reason: SnapshotReason, now_ms: i64) -> bool {
-        let to_come = self.due_ms.is_some_and(|due| due > now_ms);
-        let young = self.last_ms.is_some_and(|last| now_ms - last < SNAPSHOT_MAX_AGE_MS);
-        match reason {
-            SnapshotReason::TenthUpdate => !to_come,
-            SnapshotReason::Flush => !to_come && !young,
-            SnapshotReason::Cron | SnapshotReason::Refresh => true,
-        }
+    pub fn needs_asking(&self, reason: SnapshotReason, every_ms: i64, now_ms: i64) -> bool {
+        const CLOCKS_DIFFER_MS: i64 = 1_000;
+        let to_come = self.due_ms.is_some_and(|due| due > now_ms + CLOCKS_DIFFER_MS);
+        let mut coalescer = Coalescer { every_ms, last_ms: self.last_ms, due_ms: self.due_ms };
+        !to_come || coalescer.request(reason, now_ms) != SnapshotDecision::Nothing
     }
 }
 
@@ -324,9 +321,12 @@ mod tests {
     }
 
     #[test]
-    fn a_flush_asks_only_for_what_is_older_than_a_minute() {
+    fn a_flush_waits_until_the_snapshot_is_old_and_is_not_forgotten() {
         let mut coalescer = Coalescer::new(10_000, Some(0));
-        assert_eq!(coalescer.request(SnapshotReason::Flush, 59_999), SnapshotDecision::Nothing);
+        assert_eq!(coalescer.request(SnapshotReason::Flush, 20_000), SnapshotDecision::At(45_000));
+        assert_eq!(coalescer.request(SnapshotReason::Flush, 21_000), SnapshotDecision::Nothing);
+        assert_eq!(coalescer.request(SnapshotReason::TenthUpdate, 22_000), SnapshotDecision::At(22_000));
+        let mut coalescer = Coalescer::new(10_000, Some(0));
         assert_eq!(coalescer.request(SnapshotReason::Flush, 60_000), SnapshotDecision::At(60_000));
     }
 
@@ -335,29 +335,34 @@ mod tests {
         let mut coalescer = Coalescer::new(10_000, None);
         coalescer.begin(0);
         assert_eq!(coalescer.failed(100), 10_100);
-        assert_eq!(coalescer.request(SnapshotReason::Refresh, 200), SnapshotDecision::Nothing);
+        assert_eq!(coalescer.request(SnapshotReason::Flush, 200), SnapshotDecision::Nothing);
         assert_eq!(coalescer.request(SnapshotReason::Refresh, 70_100), SnapshotDecision::At(70_100));
     }
 
     #[test]
     fn what_is_known_of_rebuilds_saves_calls_and_changes_no_decision() {
-        for (last, due) in [(None, None), (Some(0), None), (Some(0), Some(10_000)), (Some(50_000), None)] {
-            for now in [1_000, 9_999, 10_000, 59_999, 60_000, 109_999, 110_000] {
-                for reason in [SnapshotReason::TenthUpdate, SnapshotReason::Flush] {
+        let mut saved = 0;
+        for (last, due) in [(None, None), (Some(0), None), (Some(0), Some(10_000)), (Some(0), Some(45_000))] {
+            for now in [1_000, 8_999, 9_000, 10_000, 30_000, 43_999, 44_000, 60_000] {
+                for reason in [SnapshotReason::TenthUpdate, SnapshotReason::Flush, SnapshotReason::Refresh] {
                     let mut coalescer = Coalescer { every_ms: 10_000, last_ms: last, due_ms: due };
-                    let saved = !coalescer.rebuilds().needs_asking(reason, now);
+                    let asked = coalescer.rebuilds().needs_asking(reason, 10_000, now);
                     let decision = coalescer.request(reason, now);
                     assert!(
-                        !saved || decision == SnapshotDecision::Nothing,
+                        asked || decision == SnapshotDecision::Nothing,
                         "{last:?} {due:?} {now} {reason:?}"
                     );
+                    saved += u32::from(!asked);
                 }
             }
         }
-        let known = Rebuilds { last_ms: Some(0), due_ms: None };
-        assert!(known.needs_asking(SnapshotReason::TenthUpdate, 1_000), "a tenth update wants a new one");
-        assert!(!known.needs_asking(SnapshotReason::Flush, 1_000));
-        assert!(known.needs_asking(SnapshotReason::Refresh, 1_000));
+        assert!(saved > 10, "{saved}");
+        let known = Rebuilds { last_ms: Some(0), due_ms: Some(45_000) };
+        assert!(
+            known.needs_asking(SnapshotReason::TenthUpdate, 10_000, 1_000),
+            "it brings the rebuild forward"
+        );
+        assert!(!known.needs_asking(SnapshotReason::Flush, 10_000, 1_000));
     }
 
     #[test]

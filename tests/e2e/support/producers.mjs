@@ -7,6 +7,7 @@ export const producer = (name, change = () => ({})) => changed("producer", (conf
 export const withVars = (vars) => (config) => ({ vars: { ...config.vars, ...vars } });
 export const withoutQueue = () => ({ queues: {} });
 export const withoutDatabase = () => ({ d1_databases: [] });
+/** Another limit of a rate, in a minute. */
 export const withLimit = (name, limit) => (config) => ({
   ratelimits: config.ratelimits.map((entry) => (entry.name === name ? { ...entry, simple: { limit, period: 60 } } : entry)),
 });

@@ -1,10 +1,11 @@
 // Producers with other settings, side by side in one runtime, in front of origins that tests control.
 import { createServer } from "node:http";
+import { fileURLToPath } from "node:url";
 import { changed, real } from "./configs.mjs";
 
 /** Not bundled, so that what it throws reaches the producer as it does on the platform. */
 export const testOrigin = {
-  config: { name: "pathstats-test-origin", main: "../tests/e2e/support/test-origin.mjs", no_bundle: true, compatibility_date: "2026-06-01" },
+  config: { name: "pathstats-test-origin", main: fileURLToPath(new URL("test-origin.mjs", import.meta.url)), no_bundle: true, compatibility_date: "2026-06-01" },
 };
 
 /** The producer as configured, in front of the test origin. */

@@ -1,5 +1,7 @@
 // The product on state that outlives its process: batches are handed straight to the consumer's queue handler, which
 // tells what it acknowledged, and the runtime can be killed.
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { scratchFolder } from "./scratch.mjs";
 
@@ -43,6 +45,22 @@ export async function startOnState({ vars = {} } = {}) {
     /** Rows whose path begins with `prefix`, which is taken off, so that they compare with those of another prefix. */
     hours: (prefix) => rows(`SELECT substr(path, ?) AS path, ${COLUMNS} FROM path_stats_hourly WHERE path LIKE ? ORDER BY path, hour_bucket`, prefix.length + 1, `${prefix}/%`),
     rawCount: async (prefix) => (await rows("SELECT count(*) AS n FROM traffic_events WHERE path LIKE ?", `${prefix}/%`))[0].n,
+    /** Has KV refuse everything while `act` runs: the table of its entries has another name meanwhile. */
+    withoutKv: async (act) => {
+      const folder = join(runtime.state, "kv", "miniflare-KVNamespaceObject");
+      const file = readdirSync(folder).find((name) => name.endsWith(".sqlite") && name !== "metadata.sqlite");
+      const rename = (from, to) => {
+        const database = new DatabaseSync(join(folder, file), { timeout: 5_000 });
+        database.exec(`ALTER TABLE ${from} RENAME TO ${to}`);
+        database.close();
+      };
+      rename("_mf_entries", "gone");
+      try {
+        return await act();
+      } finally {
+        rename("gone", "_mf_entries");
+      }
+    },
     /** Opens the database of an object that was evicted, calls `act` with it, and closes it. */
     withObject: async (name, act) => {
       await runtime.evict("consumer", "AggregatorDO", { name });

@@ -14,6 +14,7 @@ use serde_json::json;
 use worker::{Env, Result};
 
 use crate::intake::take_in_kept;
+use crate::settings::config;
 
 /// Messages of the outbox taken in at once, as in a batch of the queue.
 const OUTBOX_BATCH: usize = 100;
@@ -30,14 +31,15 @@ pub async fn run(env: &Env) -> Result<()> {
 }
 
 /// Takes messages in as if the queue had delivered them, then removes those that are durable.
-/// Dying between the two takes them in again: the objects and raw rows know the ids.
+/// Dying between the two takes them in again: the objects and raw rows know the ids. What fails
+/// stays for the next run, and does not keep what lies behind it waiting.
 async fn drain_outbox(env: &Env) -> Result<()> {
     let database = Database::new(env.d1(D1)?);
+    let mut after = String::new();
     for _ in 0..OUTBOX_BATCHES {
-        let rows = database.outbox(OUTBOX_BATCH).await?;
-        if rows.is_empty() {
-            return Ok(());
-        }
+        let rows = database.outbox(&after, OUTBOX_BATCH).await?;
+        let Some(last) = rows.last() else { return Ok(()) };
+        after.clone_from(&last.id);
         let deliveries: Vec<Delivery> = rows
             .iter()
             .map(|row| Delivery { message_id: row.id.clone(), body: row.body.clone(), failed_before: 0 })
@@ -52,10 +54,6 @@ async fn drain_outbox(env: &Env) -> Result<()> {
         database.remove_from_outbox(&durable).await?;
         let details = json!({ "taken": durable.len(), "left": rows.len() - durable.len() });
         telemetry::log(Level::Info, "messages were taken from the outbox", details);
-        if durable.len() < rows.len() {
-            // What failed now would fail again at once.
-            return Ok(());
-        }
     }
     Ok(())
 }
@@ -71,7 +69,7 @@ thread_local! {
 ///
 /// When the object cannot be reached.
 pub async fn ask_for_snapshot(env: &Env, reason: SnapshotReason) -> Result<()> {
-    if !KNOWN.get().needs_asking(reason, now_ms()) {
+    if !KNOWN.get().needs_asking(reason, config(env).snapshot_every_ms, now_ms()) {
         return Ok(());
     }
     let stub = env.durable_object(SNAPSHOT_DO)?.get_by_name(SNAPSHOT_OBJECT)?;

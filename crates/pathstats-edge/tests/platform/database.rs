@@ -110,11 +110,12 @@ async fn the_outbox_gives_back_what_it_was_given_once() {
     let messages = [("1-a/0/0".to_owned(), "{\"a\":1}"), ("1-a/0/1".to_owned(), "two")];
     database.keep_in_outbox(&messages, 5).await.unwrap();
     database.keep_in_outbox(&messages, 6).await.unwrap();
-    let rows = database.outbox(10).await.unwrap();
+    let rows = database.outbox("", 10).await.unwrap();
     let kept: Vec<_> = rows.iter().map(|row| (row.id.as_str(), row.body.as_str())).collect();
     assert_eq!(kept, [("1-a/0/0", "{\"a\":1}"), ("1-a/0/1", "two")]);
+    assert_eq!(database.outbox("1-a/0/0", 10).await.unwrap().len(), 1);
     database.remove_from_outbox(&["1-a/0/0", "1-a/0/1"]).await.unwrap();
-    assert!(database.outbox(10).await.unwrap().is_empty());
+    assert!(database.outbox("", 10).await.unwrap().is_empty());
 }
 
 #[wasm_bindgen_test]
