@@ -2,8 +2,11 @@
 
 use pathstats_model::limits::SNAPSHOT_TTL_SECONDS;
 use pathstats_model::snapshot::{snapshot_key, Pointer, Snapshot, LATEST_KEY};
+use serde::de::DeserializeOwned;
 use worker::kv::KvStore;
 use worker::Result;
+
+use crate::telemetry::warn;
 
 /// KV key of the heartbeat: milliseconds since the epoch, as text.
 pub const HEARTBEAT_KEY: &str = "aggregator:heartbeat";
@@ -21,13 +24,14 @@ impl SnapshotStore {
         Self { kv }
     }
 
-    /// The pointer to the newest snapshot.
+    /// The pointer to the newest snapshot. One that does not read is told and passes for none: the
+    /// next rebuild writes a new one.
     ///
     /// # Errors
     ///
     /// When KV cannot be read.
     pub async fn pointer(&self) -> Result<Option<Pointer>> {
-        Ok(self.kv.get(LATEST_KEY).json().await?)
+        self.read(LATEST_KEY).await
     }
 
     /// The newest snapshot that can be read: the pointer's latest, else the one before.
@@ -38,11 +42,18 @@ impl SnapshotStore {
     pub async fn latest(&self) -> Result<Option<Snapshot>> {
         let Some(pointer) = self.pointer().await? else { return Ok(None) };
         for version in pointer.versions() {
-            if let Some(snapshot) = self.kv.get(&snapshot_key(version)).json().await? {
+            if let Some(snapshot) = self.read(&snapshot_key(version)).await? {
                 return Ok(Some(snapshot));
             }
         }
         Ok(None)
+    }
+
+    async fn read<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>> {
+        let Some(text) = self.kv.get(key).text().await? else { return Ok(None) };
+        Ok(serde_json::from_str(&text)
+            .map_err(|broken| warn(&format!("{key} in KV does not read"), &broken))
+            .ok())
     }
 
     /// Writes a snapshot, then the pointer to it. Dying between leaves the pointer at the one

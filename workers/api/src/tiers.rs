@@ -1,5 +1,7 @@
 //! The three tiers that a snapshot is read from.
 
+use std::time::Duration;
+
 use pathstats_edge::bindings::{D1, KV, SNAPSHOT_DO, SNAPSHOT_OBJECT};
 use pathstats_edge::clock::now_ms;
 use pathstats_edge::database::Database;
@@ -9,8 +11,8 @@ use pathstats_edge::snapshot_store::SnapshotStore;
 use pathstats_edge::telemetry;
 use pathstats_model::calls::SNAPSHOT_PATH;
 use pathstats_model::freshness::{cache_use, CacheUse, DataSource};
-use pathstats_model::snapshot::{next_version, Snapshot, SnapshotReason};
-use worker::{Cache, Context, Env, Response, Result};
+use pathstats_model::snapshot::{next_version, Pointer, Snapshot, SnapshotReason};
+use worker::{Cache, Context, Delay, Env, Response, Result};
 
 /// The cache's key. Never fetched: a name of ours.
 const CACHE_KEY: &str = "https://pathstats.internal/snapshot";
@@ -18,6 +20,11 @@ const CACHE_KEY: &str = "https://pathstats.internal/snapshot";
 /// How long the cache keeps a copy, in seconds. Long past its freshness, so that an expired copy
 /// can be answered while it is refreshed.
 const CACHE_KEEPS_SECONDS: u32 = 3_600;
+
+/// How often, and how far apart, a forced refresh looks for the new snapshot: a rebuild comes within
+/// ten seconds, and work behind an answer may take thirty.
+const REFRESH_TRIES: u32 = 40;
+const REFRESH_PAUSE: Duration = Duration::from_millis(500);
 
 /// Header of a cached copy: when it was put there, milliseconds since the epoch.
 const CACHED_AT: &str = "X-Pathstats-Cached-At";
@@ -51,9 +58,9 @@ pub async fn find(env: &Env, context: &Context, fresh_for_ms: i64, refresh: bool
         }
     };
     if refresh || found.stale {
-        let env = env.clone();
+        let (env, answered) = (env.clone(), found.snapshot.version);
         context.wait_until(async move {
-            if let Err(error) = refresh_behind(&env, refresh).await {
+            if let Err(error) = refresh_behind(&env, answered, refresh).await {
                 telemetry::warn("the snapshot was not refreshed", &error);
             }
         });
@@ -78,11 +85,21 @@ async fn below_cache(env: &Env) -> Result<(Snapshot, DataSource)> {
 }
 
 /// Brings the cache up to date. When a reader forced it, the snapshot object is asked for a rebuild
-/// first; the rebuild follows within seconds, and the next expiry of the cache finds it.
-async fn refresh_behind(env: &Env, forced: bool) -> Result<()> {
+/// first, and the cache is written once KV shows a snapshot newer than the one answered with: an
+/// old one must not pass for fresh. Should that take longer, the cached copy expires as ever.
+async fn refresh_behind(env: &Env, answered: u64, forced: bool) -> Result<()> {
     if forced {
         let stub = env.durable_object(SNAPSHOT_DO)?.get_by_name(SNAPSHOT_OBJECT)?;
         stub.fetch_with_request(post(SNAPSHOT_PATH, &serde_json::to_vec(&SnapshotReason::Refresh)?)?).await?;
+        let store = SnapshotStore::new(env.kv(KV)?);
+        let newer = |pointer: Pointer| pointer.version > answered;
+        let mut tries = 0..REFRESH_TRIES;
+        while !store.pointer().await?.is_some_and(newer) {
+            if tries.next().is_none() {
+                return Ok(());
+            }
+            Delay::from(REFRESH_PAUSE).await;
+        }
     }
     let (snapshot, _) = below_cache(env).await?;
     write_cache_or_warn(&snapshot).await;

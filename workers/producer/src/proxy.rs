@@ -69,9 +69,11 @@ fn origin(request: &web_sys::Request, env: &Env) -> core::result::Result<Origin,
         wrong("neither the service binding ORIGIN nor the variable ORIGIN_URL is set: one of them names the origin".to_owned())
     })?;
     let malformed = || {
-        wrong(format!(
-            "variable ORIGIN_URL is {base:?}: expected an address such as \"https://origin.example.com\""
-        ))
+        // Without its value, which may hold a password and would go to any client.
+        wrong(
+            "variable ORIGIN_URL is no address: expected one such as \"https://origin.example.com\""
+                .to_owned(),
+        )
     };
     let target = web_sys::Url::new(&request.url()).map_err(|_| malformed())?;
     let base_url = web_sys::Url::new(&base).map_err(|_| malformed())?;

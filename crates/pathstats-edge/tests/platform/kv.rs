@@ -1,7 +1,7 @@
 use super::env;
 use pathstats_edge::bindings::KV;
 use pathstats_edge::snapshot_store::SnapshotStore;
-use pathstats_model::snapshot::{snapshot_key, Snapshot};
+use pathstats_model::snapshot::{snapshot_key, Snapshot, LATEST_KEY};
 use wasm_bindgen_test::wasm_bindgen_test;
 
 fn snapshot(version: u64) -> Snapshot {
@@ -32,4 +32,17 @@ async fn the_heartbeat_reads_back() {
     let store = SnapshotStore::new(env().kv(KV).unwrap());
     store.beat(1_760_536_800_123).await.unwrap();
     assert_eq!(store.heartbeat().await.unwrap(), Some(1_760_536_800_123));
+}
+
+#[wasm_bindgen_test]
+async fn what_does_not_read_passes_for_missing() {
+    let kv = env().kv(KV).unwrap();
+    let store = SnapshotStore::new(kv.clone());
+    store.publish(&snapshot(20), None).await.unwrap();
+    store.publish(&snapshot(21), Some(20)).await.unwrap();
+    kv.put(&snapshot_key(21), "{").unwrap().execute().await.unwrap();
+    assert_eq!(store.latest().await.unwrap(), Some(snapshot(20)));
+    kv.put(LATEST_KEY, "garbled").unwrap().execute().await.unwrap();
+    assert_eq!(store.pointer().await.unwrap(), None);
+    kv.delete(LATEST_KEY).await.unwrap();
 }
