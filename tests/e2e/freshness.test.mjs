@@ -161,5 +161,5 @@ test("limit takes the first of the order asked for, ties by requests and name", 
 });
 
 test("what went wrong with KV was logged", BOUND, () => {
-  assert.match(logText(product), /KV cannot be read, so D1 answers/);
+  assert.match(logText(product), /in KV does not read/);
 });
