@@ -1,4 +1,5 @@
 // Live requests as a few hundred clients would send them, through the producer to the demo origin.
+import { seeded } from "./random.mjs";
 
 /** Paths with their share of the traffic. `{id}` becomes a number, so that the path policy has something to do. */
 const MIX = [
@@ -19,17 +20,6 @@ const MIX = [
 ];
 const WHOLE = MIX.reduce((sum, [weight]) => sum + weight, 0);
 const AGENTS = ["Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0", "Mozilla/5.0 (iPhone; CPU iPhone OS 19_0 like Mac OS X)", "curl/8.14.1", "Googlebot/2.1"];
-
-/** Random numbers that are the same in each run (mulberry32). */
-export function seeded(seed) {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 /** One request: method, path, headers. The client's address is from a range that is set aside for examples. */
 export function nextRequest(random) {

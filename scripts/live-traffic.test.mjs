@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { createServer } from "node:http";
 import { test } from "node:test";
-import { nextRequest, seeded, sendTraffic } from "./live-traffic.mjs";
+import { nextRequest, sendTraffic } from "./live-traffic.mjs";
+import { seeded } from "./random.mjs";
 
 test("the same seed makes the same requests", () => {
   const make = (seed) => {

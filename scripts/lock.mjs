@@ -1,6 +1,7 @@
 // A lock between processes: two set-ups or two builds at once take turns instead of spoiling each other's work.
 import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
+import { lives } from "./alive.mjs";
 
 /**
  * Runs `work` while this process holds the lock file, which names its owner. A lock whose owner no
@@ -50,14 +51,5 @@ function age(file) {
     return Date.now() - statSync(file).mtimeMs;
   } catch {
     return 0;
-  }
-}
-
-function lives(pid) {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return error.code === "EPERM";
   }
 }

@@ -3,6 +3,7 @@ import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { Failure, answer } from "./command.mjs";
 import { writeWhole } from "./stamp.mjs";
+import { lives } from "./alive.mjs";
 
 const fileOf = (state) => join(state, "runtime.json");
 
@@ -30,14 +31,5 @@ function read(state) {
     return JSON.parse(readFileSync(fileOf(state), "utf8"));
   } catch {
     return {};
-  }
-}
-
-function lives(pid) {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return error.code === "EPERM";
   }
 }

@@ -1,5 +1,6 @@
 // Batches handed straight to the consumer's queue handler.
-import { eventMaker, hourAgo, median, random, zipf } from "./events.mjs";
+import { seeded, zipf } from "../random.mjs";
+import { eventMaker, hourAgo, median } from "./events.mjs";
 
 const BATCH = 100;
 const QUEUE = "traffic-events";
@@ -44,7 +45,7 @@ export async function measureStream(runtime, say) {
   const EVENTS = 20_000;
   const [PATHS, HOURS] = [200, 3];
   const results = {};
-  const draw = random(2);
+  const draw = seeded(2);
   const popular = zipf(PATHS, draw);
   const start = hourAgo(HOURS + 1);
   const inOrder = (at) => start + Math.floor((at / EVENTS) * HOURS * 3_600_000);

@@ -1,5 +1,7 @@
 // Events packed through POST /collect, from the first request to the last row in D1.
-import { eventMaker, hourAgo, random, until, zipf } from "./events.mjs";
+import { seeded, zipf } from "../random.mjs";
+import { until } from "../until.mjs";
+import { eventMaker, hourAgo } from "./events.mjs";
 
 const EVENTS = 100_000;
 // 25 messages of 100 events a request, so that batches of the queue fill up and none waits.
@@ -9,7 +11,7 @@ const AT_ONCE = 4;
 /** Sends the events, several requests at once, and waits for the last row. */
 export async function measureCollect(runtime, say) {
   const make = eventMaker(3);
-  const popular = zipf(300, random(4));
+  const popular = zipf(300, seeded(4));
   const start = hourAgo(7);
   const bodies = [];
   for (let at = 0; at < EVENTS; at += EVENTS_PER_REQUEST) {

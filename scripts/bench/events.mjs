@@ -1,15 +1,6 @@
 // Events for measuring: the same for the same seed.
 
-/** Mulberry32, a small generator of numbers in [0, 1), good enough to draw paths with. */
-export function random(seed) {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
+import { seeded } from "../random.mjs";
 
 const HOUR = 3_600_000;
 
@@ -20,7 +11,7 @@ export const hourAgo = (hours) => Math.floor(Date.now() / HOUR) * HOUR - hours *
  * A maker of events: `make(path, timestamp)` gives the text of one, with an id of its own.
  */
 export function eventMaker(seed) {
-  const draw = random(seed);
+  const draw = seeded(seed);
   let number = 0;
   return (path, timestamp) => {
     number += 1;
@@ -39,30 +30,5 @@ export function eventMaker(seed) {
   };
 }
 
-/** Draws an index below `size` with a probability falling as 1/(index + 1), as popularity does (Zipf). */
-export function zipf(size, draw) {
-  const sums = [];
-  for (let index = 0, sum = 0; index < size; index += 1) sums.push((sum += 1 / (index + 1)));
-  return () => {
-    const place = draw() * sums[size - 1];
-    let [low, high] = [0, size - 1];
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (sums[middle] > place) high = middle;
-      else low = middle + 1;
-    }
-    return low;
-  };
-}
-
 /** The middle of some numbers. */
 export const median = (numbers) => [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length / 2)];
-
-/** Waits until a condition holds, asking every 20 ms, at most so long. */
-export async function until(condition, { within, what }) {
-  const end = performance.now() + within;
-  while (!(await condition())) {
-    if (performance.now() > end) throw new Error(`waited ${within / 1000} s for ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-}

@@ -5,7 +5,7 @@ import { changed, demoOrigin, promptConsumer } from "./support/configs.mjs";
 import { event } from "./support/events.mjs";
 import { all, producer, withVars, withoutDatabase, withoutQueue } from "./support/producers.mjs";
 import { problemOf, startProduct } from "./support/product.mjs";
-import { until } from "./support/until.mjs";
+import { until } from "../../scripts/until.mjs";
 
 const LIMIT = 1_000_000;
 

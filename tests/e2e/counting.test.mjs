@@ -4,7 +4,7 @@ import { after, before, test } from "node:test";
 import { event, inParallel, parts, traffic } from "./support/events.mjs";
 import { startProduct } from "./support/product.mjs";
 import { compare, recount } from "./support/recount.mjs";
-import { until } from "./support/until.mjs";
+import { until } from "../../scripts/until.mjs";
 
 const EVENTS = 200_000;
 const PER_BODY = 4_000;

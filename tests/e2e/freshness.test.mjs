@@ -7,7 +7,7 @@ import { configOf } from "../../scripts/paths.mjs";
 import { logText } from "./support/contents.mjs";
 import { event, traffic } from "./support/events.mjs";
 import { startProduct } from "./support/product.mjs";
-import { until } from "./support/until.mjs";
+import { until } from "../../scripts/until.mjs";
 
 const BOUND = { timeout: 60_000 };
 const FRESH_SECONDS = Number(readJsonc(configOf("api")).env.dev.vars.CACHE_SECONDS);

@@ -4,7 +4,7 @@ import { after, before, test } from "node:test";
 import { HOUR_MS, event, hourOf } from "./support/events.mjs";
 import { SECRETS } from "./support/configs.mjs";
 import { startOnState } from "./support/runtime.mjs";
-import { until } from "./support/until.mjs";
+import { until } from "../../scripts/until.mjs";
 
 const DAY_MS = 24 * HOUR_MS;
 const TWO_MINUTES = 120_000;

@@ -5,7 +5,7 @@ import { changed, demoOrigin, promptConsumer, real } from "./support/configs.mjs
 import { HOUR_MS, traffic } from "./support/events.mjs";
 import { problemOf, startProduct } from "./support/product.mjs";
 import { nearestRank, recount } from "./support/recount.mjs";
-import { until } from "./support/until.mjs";
+import { until } from "../../scripts/until.mjs";
 
 const LATEST = "paths:snapshot:latest";
 const CACHE_SECONDS = 1;

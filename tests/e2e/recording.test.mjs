@@ -6,7 +6,7 @@ import { configOf } from "../../scripts/paths.mjs";
 import { databaseText, logText } from "./support/contents.mjs";
 import { ask, plainProducer, producer, testOrigin } from "./support/proxies.mjs";
 import { startProduct } from "./support/product.mjs";
-import { until } from "./support/until.mjs";
+import { until } from "../../scripts/until.mjs";
 
 const BOUND = { timeout: 60_000 };
 const ADDRESS = "203.0.113.77";

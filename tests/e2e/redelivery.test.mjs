@@ -5,7 +5,7 @@ import { event, hourOf, inParallel, parts, traffic } from "./support/events.mjs"
 import { seeded, shuffled } from "./support/random.mjs";
 import { compare, recount } from "./support/recount.mjs";
 import { startOnState } from "./support/runtime.mjs";
-import { until } from "./support/until.mjs";
+import { until } from "../../scripts/until.mjs";
 
 const EVENTS = 600;
 const PER_MESSAGE = 5;

@@ -2,6 +2,7 @@
 //!
 //! Everything here does I/O and decides nothing. It is tested inside workerd with real bindings.
 
+pub mod access;
 pub mod bindings;
 pub mod clock;
 pub mod database;

@@ -202,7 +202,7 @@ impl Aggregator {
             }
             None => Some(call.name.parse::<PathHour>()?),
         };
-        // 1. Decide, on a copy of nothing: events are looked at before anything is written.
+        // 1. Decide. Nothing is written before every event of the call has been read.
         let mut row = Vec::with_capacity(12 + call.name.len() + call.events.len());
         row.push(VERSION);
         row.extend_from_slice(&now_ms.to_le_bytes());
@@ -334,8 +334,8 @@ impl Aggregator {
         AfterSeal::FlushAgain(now_ms)
     }
 
-    /// D1 refused a flush or a seal, or the deletion failed: when to try again. The platform drops an alarm that failed six
-    /// times, so failures are caught and the alarm is set anew.
+    /// D1 refused a flush or a seal, or the deletion failed: when to try again. The platform drops an
+    /// alarm that failed six times, so failures are caught and the alarm is set anew.
     pub fn failed(&mut self, now_ms: i64) -> i64 {
         self.deleting = false;
         let again = self.cadence.due(now_ms);

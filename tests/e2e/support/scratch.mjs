@@ -3,6 +3,7 @@
 import { accessSync, constants, mkdtempSync, readdirSync, rmSync, statfsSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { lives } from "../../../scripts/alive.mjs";
 
 const MEMORY = "/dev/shm";
 const NEEDED_BYTES = 2e9;
@@ -24,15 +25,6 @@ function sweep(folder) {
   for (const name of readdirSync(folder)) {
     const owner = name.startsWith(NAME) && Number(name.slice(NAME.length).split("-")[0]);
     if (owner && !lives(owner)) rmSync(join(folder, name), { recursive: true, force: true });
-  }
-}
-
-function lives(pid) {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return error.code === "EPERM";
   }
 }
 

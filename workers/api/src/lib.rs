@@ -5,13 +5,12 @@
 //! | `GET /health` | [`health`] | none |
 //! | `GET /paths` | [`paths`] | `READ_TOKEN` |
 
-mod access;
 mod health;
 mod paths;
 mod tiers;
 
-use pathstats_edge::bindings::EnvVariables;
-use pathstats_edge::{http, telemetry};
+use pathstats_edge::bindings::{EnvVariables, SIGN_IN_LIMIT};
+use pathstats_edge::{access, http, telemetry};
 use pathstats_model::config::ApiConfig;
 use pathstats_model::problem::Problem;
 use worker::{event, Context, Env, Method, Request, Response, Result};
@@ -41,7 +40,7 @@ async fn answer(request: &Request, env: &Env, context: &Context) -> Result<Respo
         return health::answer(env).await;
     }
     // Everything else needs a token, also what is not there: a stranger learns nothing.
-    if let Err(problem) = access::check(request, env, &config.read_token).await? {
+    if let Err(problem) = access::check(request, env, &config.read_token, SIGN_IN_LIMIT).await? {
         return http::problem(&problem);
     }
     match path.as_str() {

@@ -3,6 +3,7 @@
 use std::cell::OnceCell;
 
 use pathstats_collector::{deliver, Delivered, Recorder};
+use pathstats_edge::access;
 use pathstats_edge::bindings::{EnvVariables, COLLECT_LIMIT};
 use pathstats_edge::clock::now_ms;
 use pathstats_edge::http::{self, Body};
@@ -125,19 +126,5 @@ async fn authorize(request: &Request, env: &Env) -> Result<core::result::Result<
         Ok(token) => token,
         Err(error) => return Ok(Err(Problem::configuration(&error))),
     };
-    let Err(refused) = token.check(request.headers().get("Authorization")?.as_deref()) else {
-        return Ok(Ok(()));
-    };
-    // Failed tries are limited; valid tokens never wait for the limiter.
-    let address = request.headers().get("CF-Connecting-IP")?.unwrap_or_default();
-    let limited = match env.rate_limiter(COLLECT_LIMIT) {
-        Ok(limiter) => !limiter.limit(address).await?.success,
-        Err(_) => false,
-    };
-    Ok(Err(if limited {
-        let detail = "too many tries without a valid token: wait a minute";
-        Problem::new(429, "too_many_tries", "Too many tries", detail).retry_after(60)
-    } else {
-        Problem::unauthorized(refused)
-    }))
+    access::check(request, env, &token, COLLECT_LIMIT).await
 }

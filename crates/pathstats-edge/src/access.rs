@@ -1,18 +1,26 @@
-//! Who may read.
+//! Who may: a bearer token, and a limit on tries without a valid one.
 
-use pathstats_edge::bindings::SIGN_IN_LIMIT;
 use pathstats_model::access::Token;
 use pathstats_model::problem::Problem;
 use worker::{Env, Request, Result};
 
-/// Checks the bearer token. Failed tries of one address are limited; a valid token never waits for
-/// the limiter.
-pub async fn check(request: &Request, env: &Env, token: &Token) -> Result<core::result::Result<(), Problem>> {
+/// Checks the bearer token of a request. Failed tries of one address are limited by the binding
+/// `limiter`; a valid token never waits for it. `Err` within holds what to answer.
+///
+/// # Errors
+///
+/// When the platform does not give the headers or the limiter does not answer.
+pub async fn check(
+    request: &Request,
+    env: &Env,
+    token: &Token,
+    limiter: &str,
+) -> Result<core::result::Result<(), Problem>> {
     let Err(refused) = token.check(request.headers().get("Authorization")?.as_deref()) else {
         return Ok(Ok(()));
     };
     let address = request.headers().get("CF-Connecting-IP")?.unwrap_or_default();
-    let limited = match env.rate_limiter(SIGN_IN_LIMIT) {
+    let limited = match env.rate_limiter(limiter) {
         Ok(limiter) => !limiter.limit(address).await?.success,
         Err(_) => false,
     };
