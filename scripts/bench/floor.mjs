@@ -1,5 +1,4 @@
 // The floor under every figure of batches: a bare object in JavaScript that stores one row a call, called 45 at once.
-import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { median } from "./events.mjs";
 
@@ -34,14 +33,10 @@ export default {
 
 /** Time of 100 calls to 100 bare objects that exist already, each with one durable row. */
 export async function measureFloor(state, say) {
-  const script = join(state, "floor.mjs");
-  mkdirSync(state, { recursive: true });
-  writeFileSync(script, WORKER);
   const miniflare = new Miniflare(
     convertV4MiniflareOptions({
       name: "floor",
-      modules: true,
-      scriptPath: script,
+      modules: [{ type: "ESModule", path: "floor.mjs", contents: WORKER }],
       compatibilityDate: "2026-06-01",
       durableObjects: { BARE: { className: "Bare", useSQLite: true } },
       resourcePersistencePath: join(state, "floor"),
