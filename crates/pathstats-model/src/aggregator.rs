@@ -4,12 +4,16 @@
 //! memory. Counters and sketches are written whole only with a flush; loading replays what the log
 //! holds beyond that. No method awaits, so no other call can run between reading and writing.
 
-use crate::cadence::{asks_for_snapshot, seals_at, Cadence};
+use crate::cadence::{seals_at, Cadence, UPDATES_PER_SNAPSHOT};
 use crate::calls::{CallError, CountCall, CountReply, RowState};
 use crate::hour::{PathHour, TimeError};
 use crate::ledger::Ledger;
-use crate::packed::{PackedError, PackedEvent, PackedEvents};
-use crate::stats::{PathHourStats, StatsError};
+use crate::packed::{PackedError, PackedEvents};
+use crate::stats::PathHourStats;
+
+mod state;
+
+use state::{begin_row, State};
 
 /// Where an object keeps its log: rows numbered from 1, and one checkpoint.
 pub trait Log {
@@ -136,30 +140,6 @@ pub struct Aggregator {
     deleting: bool,
 }
 
-#[derive(Debug, Default)]
-struct State {
-    /// `None` while the object is empty.
-    key: Option<PathHour>,
-    ledger: Ledger,
-    stats: PathHourStats,
-    /// Rows in the log, which is the number of updates and the revision.
-    updates: u64,
-    /// The last revision that D1 has.
-    flushed: u64,
-    /// When D1 was last written, or refused to be.
-    last_flush_ms: Option<i64>,
-    /// When the first row was received.
-    first_update_ms: Option<i64>,
-    last_update_ms: i64,
-    /// When the flush is due, while there is something to flush.
-    due_ms: Option<i64>,
-    /// The alarm as last set by this instance; unknown after loading.
-    alarm_ms: Option<i64>,
-    asks_for_snapshot: bool,
-}
-
-const VERSION: u8 = 1;
-
 impl Aggregator {
     /// An object not yet loaded.
     #[must_use]
@@ -203,12 +183,8 @@ impl Aggregator {
             None => Some(call.name.parse::<PathHour>()?),
         };
         // 1. Decide. Nothing is written before every event of the call has been read.
-        let mut row = Vec::with_capacity(12 + call.name.len() + call.events.len());
-        row.push(VERSION);
-        row.extend_from_slice(&now_ms.to_le_bytes());
         let name = key.as_ref().map_or("", |_| call.name);
-        row.extend_from_slice(&u16::try_from(name.len()).unwrap_or(u16::MAX).to_le_bytes());
-        row.extend_from_slice(name.as_bytes());
+        let mut row = begin_row(now_ms, name, call.events.len());
         let (mut fresh, mut duplicates) = (Vec::new(), 0u32);
         let mut within = Ledger::default();
         for event in PackedEvents::new(call.events) {
@@ -367,129 +343,5 @@ impl Aggregator {
 
 /// Whether an update in `(revision, updates]` asked for a snapshot.
 const fn asked_after(revision: u64, updates: u64) -> bool {
-    updates / crate::cadence::UPDATES_PER_SNAPSHOT > revision / crate::cadence::UPDATES_PER_SNAPSHOT
-}
-
-/// What is wrong with a log.
-#[derive(Debug, thiserror::Error)]
-enum Broken {
-    #[error("row {0} is cut short or of another version")]
-    Row(usize),
-    #[error("the first row does not name the object")]
-    Unnamed,
-    #[error("the checkpoint is cut short or of another version")]
-    Checkpoint,
-    #[error("row {0}: {1}")]
-    Events(usize, PackedError),
-    #[error("checkpoint: {0}")]
-    Stats(#[from] StatsError),
-}
-
-impl State {
-    fn merge(&mut self, events: &[PackedEvent], number: u64, now_ms: i64) {
-        for event in events {
-            self.ledger.insert(event.key());
-            self.stats.add(event);
-        }
-        self.updates = number;
-        self.last_update_ms = now_ms;
-        self.first_update_ms.get_or_insert(now_ms);
-    }
-
-    /// When a flush brought forward at `now_ms` runs. A new object's first one keeps its distance
-    /// from the first update: when an hour begins, all paths are new at once.
-    fn forward(&self, cadence: Cadence, now_ms: i64) -> i64 {
-        cadence.forward(now_ms, self.last_flush_ms.or(self.first_update_ms))
-    }
-
-    /// The alarm to set after an update, if it must change.
-    fn schedule(&mut self, cadence: Cadence, now_ms: i64) -> Option<i64> {
-        let mut due = self.due_ms.unwrap_or_else(|| cadence.due(now_ms));
-        if asks_for_snapshot(self.updates) {
-            self.asks_for_snapshot = true;
-            due = due.min(self.forward(cadence, now_ms));
-        }
-        self.due_ms = Some(due);
-        if self.alarm_ms == Some(due) {
-            return None;
-        }
-        self.alarm_ms = Some(due);
-        Some(due)
-    }
-
-    /// The alarm to set after a call that brought nothing new. A row may lie here that was appended
-    /// by a call that failed before it set the alarm; its events come again as duplicates only.
-    fn arm_again(&mut self, cadence: Cadence) -> Option<i64> {
-        if self.updates == self.flushed || self.alarm_ms.is_some() {
-            return None;
-        }
-        let due = *self.due_ms.get_or_insert(cadence.due(self.last_update_ms));
-        self.alarm_ms = Some(due);
-        Some(due)
-    }
-
-    /// Version, revision merged, revision flushed, time of the flush (8 bytes each,
-    /// little-endian), then the statistics.
-    fn to_checkpoint(&self) -> Vec<u8> {
-        let mut out = vec![VERSION];
-        out.extend_from_slice(&self.updates.to_le_bytes());
-        out.extend_from_slice(&self.flushed.to_le_bytes());
-        out.extend_from_slice(&self.last_flush_ms.unwrap_or_default().to_le_bytes());
-        out.extend_from_slice(&self.stats.to_bytes());
-        out
-    }
-
-    fn load(stored: &Stored, cadence: Cadence) -> Result<Self, Broken> {
-        let mut state = Self::default();
-        let mut merged = 0;
-        if let Some(bytes) = &stored.checkpoint {
-            let rest = bytes.strip_prefix(&[VERSION]).ok_or(Broken::Checkpoint)?;
-            let (updates, rest) = rest.split_first_chunk::<8>().ok_or(Broken::Checkpoint)?;
-            let (flushed, rest) = rest.split_first_chunk::<8>().ok_or(Broken::Checkpoint)?;
-            let (last_flush, rest) = rest.split_first_chunk::<8>().ok_or(Broken::Checkpoint)?;
-            merged = u64::from_le_bytes(*updates);
-            state.flushed = u64::from_le_bytes(*flushed);
-            state.last_flush_ms = Some(i64::from_le_bytes(*last_flush));
-            state.stats = PathHourStats::from_bytes(rest)?;
-        }
-        for (index, row) in stored.rows.iter().enumerate() {
-            let number = index as u64 + 1;
-            let (received_ms, name, events) = read_row(row).ok_or(Broken::Row(index + 1))?;
-            if number == 1 {
-                state.key = Some(name.parse().map_err(|_| Broken::Unnamed)?);
-            }
-            for event in PackedEvents::new(events) {
-                let event = event.map_err(|error| Broken::Events(index + 1, error))?;
-                state.ledger.insert(event.key());
-                if number > merged {
-                    state.stats.add(&event);
-                }
-            }
-            state.updates = number;
-            state.last_update_ms = received_ms;
-            state.first_update_ms.get_or_insert(received_ms);
-            if number > state.flushed {
-                // As if it had just been received: the earliest due time of all rows not flushed, and
-                // for a row received during the last flush as long after that one.
-                let due = if asks_for_snapshot(number) {
-                    state.asks_for_snapshot = true;
-                    state.forward(cadence, received_ms)
-                } else {
-                    cadence.due(received_ms.max(state.last_flush_ms.unwrap_or(received_ms)))
-                };
-                state.due_ms = Some(state.due_ms.map_or(due, |earlier| earlier.min(due)));
-            }
-        }
-        Ok(state)
-    }
-}
-
-/// A row: version, time received (8 bytes), length of the name (2), name (in the first row alone),
-/// events.
-fn read_row(row: &[u8]) -> Option<(i64, &str, &[u8])> {
-    let rest = row.strip_prefix(&[VERSION])?;
-    let (received, rest) = rest.split_first_chunk::<8>()?;
-    let (length, rest) = rest.split_first_chunk::<2>()?;
-    let (name, events) = rest.split_at_checked(usize::from(u16::from_le_bytes(*length)))?;
-    Some((i64::from_le_bytes(*received), core::str::from_utf8(name).ok()?, events))
+    updates / UPDATES_PER_SNAPSHOT > revision / UPDATES_PER_SNAPSHOT
 }
