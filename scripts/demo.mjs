@@ -43,6 +43,8 @@ await main(async (args) => {
     const answer = await waitForCounts(runtime, before + replayed + live, signal);
     console.log(`\nThe 15 busiest paths of the last 24 hours, from GET /paths (${answer.dataSource}):\n`);
     console.log(pathsTable(answer.paths.slice(0, 15)));
+    console.log(`\nSlowest at p95:  ${await top(runtime, "p95", (row) => `${Math.round(row.p95)} ms`)}`);
+    console.log(`Failing most:    ${await top(runtime, "errorRate", (row) => `${(row.errorRate * 100).toFixed(1)} %`)}`);
     console.log(`\n${totalIn(answer).toLocaleString("en")} requests over ${answer.paths.length} paths, ${Math.round((Date.now() - begun) / 1000)} s after the start.`);
     await printPlaces(runtime);
     if (options["--exit"]) return;
@@ -106,6 +108,12 @@ async function readPaths(runtime, query) {
   const response = await runtime.fetch("api", `/paths?${query}`, { headers: { authorization: `Bearer ${token}` } });
   if (!response.ok) throw new Failure(`GET /paths answered ${response.status}: ${(await response.text()).slice(0, 300)}`);
   return response.json();
+}
+
+/** The first three paths of a sort, each with its figure. */
+async function top(runtime, sort, figure) {
+  const { paths } = await readPaths(runtime, `limit=3&sort=${sort}`);
+  return paths.map((row) => `${row.path} (${figure(row)})`).join(", ");
 }
 
 function totalIn(answer) {

@@ -20,11 +20,11 @@ pub async fn check(
         return Ok(Ok(()));
     };
     let address = request.headers().get("CF-Connecting-IP")?.unwrap_or_default();
-    let limited = match env.rate_limiter(limiter) {
-        Ok(limiter) => !limiter.limit(address).await?.success,
+    let too_many = match env.rate_limiter(limiter) {
+        Ok(limit) => !limit.limit(address).await?.success,
         Err(_) => false,
     };
-    Ok(Err(if limited {
+    Ok(Err(if too_many {
         let detail = "too many tries without a valid token: wait a minute";
         Problem::new(429, "too_many_tries", "Too many tries", detail).retry_after(60)
     } else {
