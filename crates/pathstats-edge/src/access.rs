@@ -9,7 +9,7 @@ use worker::{Env, Request, Result};
 ///
 /// # Errors
 ///
-/// When the platform does not give the headers or the limiter does not answer.
+/// When the platform does not give the headers.
 pub async fn check(
     request: &Request,
     env: &Env,
@@ -20,8 +20,9 @@ pub async fn check(
         return Ok(Ok(()));
     };
     let address = request.headers().get("CF-Connecting-IP")?.unwrap_or_default();
+    // A limiter that is missing or does not answer: the try is refused anyway.
     let too_many = match env.rate_limiter(limiter) {
-        Ok(limit) => !limit.limit(address).await?.success,
+        Ok(limit) => limit.limit(address).await.is_ok_and(|outcome| !outcome.success),
         Err(_) => false,
     };
     Ok(Err(if too_many {

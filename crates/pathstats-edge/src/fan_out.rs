@@ -2,13 +2,14 @@
 
 use futures_util::future::{join, join_all};
 use pathstats_model::calls::{
-    decode_chunk, decode_replies, encode_chunk, encode_replies, CountCall, CountReply, CHUNK_PATH, COUNT_PATH,
+    decode_chunk, decode_replies, encode_chunk, encode_replies, CountCall, CountReply, CHUNK_PATH,
+    COUNT_PATH, REPLY_HEADER,
 };
 use pathstats_model::ingest::Group;
 use pathstats_model::limits::CHUNK_CALLS;
-use worker::{Fetcher, ObjectNamespace, Result};
+use worker::{Fetcher, ObjectNamespace, Response, Result};
 
-use crate::http::post;
+use crate::http::{post, post_to_object};
 use crate::telemetry::warn;
 
 /// Counts each group in its object. The first 45 are called from here; each further chunk of 45
@@ -58,12 +59,11 @@ async fn count_calls<'a>(
 async fn count_one(objects: &ObjectNamespace, body: &[u8]) -> Result<CountReply> {
     let call = CountCall::decode(body).map_err(|error| error.to_string())?;
     let stub = objects.get_by_name(call.name)?;
-    let mut response = stub.fetch_with_request(post(COUNT_PATH, body)?).await?;
-    if response.status_code() != 200 {
-        return Err(format!("{}: {}", call.name, response.text().await?).into());
+    let response = post_to_object(stub, COUNT_PATH, body).await?;
+    match response.headers().get(REPLY_HEADER)? {
+        Some(reply) => CountReply::from_header(&reply).map_err(|error| error.to_string().into()),
+        None => Err(format!("{}: {}", call.name, Response::from(response).text().await?).into()),
     }
-    let reply = response.bytes().await?;
-    CountReply::decode(&reply).map_err(|error| error.to_string().into())
 }
 
 async fn count_elsewhere(consumer: &Fetcher, chunk: &[Vec<u8>]) -> Vec<CountReply> {

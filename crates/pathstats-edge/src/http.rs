@@ -3,8 +3,10 @@
 use futures_util::StreamExt;
 use pathstats_model::problem::{Problem, PROBLEM_JSON};
 use serde::Serialize;
-use wasm_bindgen::JsValue;
-use worker::{Error, Request, Response, Result};
+use wasm_bindgen::prelude::wasm_bindgen;
+use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::JsFuture;
+use worker::{Error, Request, Response, Result, Stub};
 
 /// JSON with a status.
 ///
@@ -79,6 +81,17 @@ pub async fn read_body(request: &mut Request, limit: usize) -> Result<Body> {
     Ok(Body::Bytes(bytes))
 }
 
+/// A response without a body, whose answer is a header.
+///
+/// # Errors
+///
+/// When the platform refuses the header.
+pub fn with_header(name: &str, value: &str) -> Result<Response> {
+    let response = Response::empty()?;
+    response.headers().set(name, value)?;
+    Ok(response)
+}
+
 /// A POST with bytes, for another Worker or an object. The host is a name of ours: such calls
 /// never leave the platform.
 ///
@@ -86,10 +99,39 @@ pub async fn read_body(request: &mut Request, limit: usize) -> Result<Body> {
 ///
 /// When the platform refuses the request.
 pub fn post(path: &str, body: &[u8]) -> Result<Request> {
+    web_sys::Request::new_with_str_and_init(&format!("https://pathstats.internal{path}"), &post_init(body))
+        .map(Request::from)
+        .map_err(Error::from)
+}
+
+fn post_init(body: &[u8]) -> web_sys::RequestInit {
     let init = web_sys::RequestInit::new();
     init.set_method("POST");
     init.set_body(&JsValue::from(js_sys::Uint8Array::from(body)));
-    web_sys::Request::new_with_str_and_init(&format!("https://pathstats.internal{path}"), &init)
-        .map(Request::from)
-        .map_err(Error::from)
+    init
+}
+
+#[wasm_bindgen]
+extern "C" {
+    /// What `worker` calls a stub, with the form of `fetch` that takes an address and options.
+    type RawStub;
+
+    #[wasm_bindgen(method, catch)]
+    fn fetch(
+        this: &RawStub,
+        url: &str,
+        init: &web_sys::RequestInit,
+    ) -> core::result::Result<js_sys::Promise, JsValue>;
+}
+
+/// Posts bytes to an object, without a `Request` of its own: making one, only for the platform to
+/// copy it, costs a tenth of the call.
+///
+/// # Errors
+///
+/// When the object cannot be reached or throws.
+pub async fn post_to_object(stub: Stub, path: &str, body: &[u8]) -> Result<web_sys::Response> {
+    let stub: RawStub = stub.into_rpc();
+    let answer = stub.fetch(&format!("https://pathstats.internal{path}"), &post_init(body))?;
+    Ok(JsFuture::from(answer).await?.unchecked_into())
 }

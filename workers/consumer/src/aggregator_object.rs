@@ -9,6 +9,7 @@ use pathstats_edge::http;
 use pathstats_edge::object_log::ObjectLog;
 use pathstats_edge::telemetry;
 use pathstats_model::aggregator::{AfterSeal, Aggregator, AlarmPlan, FlushRow};
+use pathstats_model::calls::REPLY_HEADER;
 use pathstats_model::hour::PathHour;
 use pathstats_model::problem::Problem;
 use pathstats_model::snapshot::SnapshotReason;
@@ -47,7 +48,7 @@ impl DurableObject for AggregatorDO {
                         return Err(error);
                     }
                 }
-                Response::from_bytes(counted.reply.encode().to_vec())
+                http::with_header(REPLY_HEADER, &counted.reply.to_header())
             }
             Err(error) => {
                 let problem =

@@ -1,9 +1,9 @@
 use super::{env, event};
-use pathstats_edge::http::post;
+use pathstats_edge::http::{self, post};
 use pathstats_edge::object_log::ObjectLog;
 use pathstats_model::aggregator::{Aggregator, AlarmPlan, Log};
 use pathstats_model::cadence::Cadence;
-use pathstats_model::calls::{CountCall, CountReply, RowState, COUNT_PATH};
+use pathstats_model::calls::{CountCall, CountReply, RowState, COUNT_PATH, REPLY_HEADER};
 use pathstats_model::hour::PathHour;
 use pathstats_model::packed::PackedEvent;
 use wasm_bindgen_test::wasm_bindgen_test;
@@ -29,7 +29,7 @@ impl DurableObject for ForgetfulDO {
         match request.path().as_str() {
             COUNT_PATH => {
                 let counted = aggregator.count(&mut log, &body, 1_000).map_err(|e| e.to_string())?;
-                Response::from_bytes(counted.reply.encode().to_vec())
+                http::with_header(REPLY_HEADER, &counted.reply.to_header())
             }
             "/flush" => {
                 let now_ms = String::from_utf8_lossy(&body).parse().unwrap();
@@ -60,8 +60,8 @@ impl Object {
     async fn count(&self, key: &PathHour, row: RowState, numbers: core::ops::Range<u32>) -> CountReply {
         let events: Vec<PackedEvent> =
             numbers.map(|n| PackedEvent::new(&event(&key.path, key.hour.start_ms() + 5, n))).collect();
-        let mut response = self.call(COUNT_PATH, &CountCall::encode(key, row, &events)).await;
-        CountReply::decode(&response.bytes().await.unwrap()).unwrap()
+        let response = self.call(COUNT_PATH, &CountCall::encode(key, row, &events)).await;
+        CountReply::from_header(&response.headers().get(REPLY_HEADER).unwrap().unwrap()).unwrap()
     }
 
     async fn stored(&self) -> (bool, usize) {
