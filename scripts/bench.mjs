@@ -4,7 +4,7 @@ import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import { Failure, help, main } from "./command.mjs";
 import { startRuntime } from "./runtime.mjs";
-import { measureBatches, measureStream } from "./bench/batches.mjs";
+import { MIXES, measureBatches, measureStream } from "./bench/batches.mjs";
 import { measureCollect } from "./bench/collect.mjs";
 import { measureFloor } from "./bench/floor.mjs";
 import { measureProxy } from "./bench/proxy.mjs";
@@ -36,7 +36,11 @@ const onRuntime = (measure) => async (state, say) => {
 const MEASURES = {
   floor: measureFloor,
   batches: onRuntime(measureBatches),
-  stream: onRuntime(measureStream),
+  stream: async (state, say) => {
+    const results = {};
+    for (const mix of Object.keys(MIXES)) results[mix] = await onRuntime((runtime) => measureStream(runtime, say, mix))(join(state, mix.replaceAll(/\W+/g, "-")), say);
+    return results;
+  },
   collect: onRuntime(measureCollect),
   proxy: onRuntime(measureProxy),
 };

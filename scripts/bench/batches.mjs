@@ -40,45 +40,44 @@ export async function measureBatches(runtime, say) {
   return results;
 }
 
-/** 20,000 events over 200 paths and 3 hours, in batches of 100, one after another. */
-export async function measureStream(runtime, say) {
-  const EVENTS = 20_000;
-  const [PATHS, HOURS] = [200, 3];
-  const results = {};
-  const draw = seeded(2);
-  const popular = zipf(PATHS, draw);
-  const start = hourAgo(HOURS + 1);
-  const inOrder = (at) => start + Math.floor((at / EVENTS) * HOURS * 3_600_000);
-  const anywhen = () => start + Math.floor(draw() * HOURS * 3_600_000);
-  const mixes = {
-    "popular paths, in time order": (make, at) => make(`/popular/${popular()}`, inOrder(at)),
-    "any path, in time order": (make, at) => make(`/any/${Math.floor(draw() * PATHS)}`, inOrder(at)),
-    "any path, any hour": (make) => make(`/mixed/${Math.floor(draw() * PATHS)}`, anywhen()),
-  };
+const EVENTS = 20_000;
+const [PATHS, HOURS] = [200, 3];
+const hours = (share) => hourAgo(HOURS + 1) + Math.floor(share * HOURS * 3_600_000);
+
+/** How a stream of 20,000 events spreads over 200 paths and 3 hours, by name. Each makes `(make, at) => event`. */
+export const MIXES = {
+  "popular paths, in time order": (draw) => {
+    const popular = zipf(PATHS, draw);
+    return (make, at) => make(`/popular/${popular()}`, hours(at / EVENTS));
+  },
+  "any path, in time order": (draw) => (make, at) => make(`/any/${Math.floor(draw() * PATHS)}`, hours(at / EVENTS)),
+  "any path, any hour": (draw) => (make) => make(`/mixed/${Math.floor(draw() * PATHS)}`, hours(draw())),
+};
+
+/** One mix, in batches of 100, one after another, on a fresh runtime: the objects of another mix would flush beside it. */
+export async function measureStream(runtime, say, name) {
   const d1 = await runtime.d1();
   await countFlushes(d1);
-  let seed = 10;
-  for (const [name, pick] of Object.entries(mixes)) {
-    const make = eventMaker((seed += 1));
-    const events = Array.from({ length: EVENTS }, (_, at) => pick(make, at));
-    const [cpu, flushes] = [(await runtime.usage())?.cpuMs, await flushesSoFar(d1)];
-    let calls = 0;
-    const started = performance.now();
-    for (let at = 0; at < EVENTS; at += BATCH) {
-      const batch = events.slice(at, at + BATCH);
-      calls += new Set(batch.map(pathAndHour)).size;
-      await hand(runtime, batch);
-    }
-    const seconds = (performance.now() - started) / 1000;
-    const used = cpu === undefined ? undefined : (await runtime.usage()).cpuMs - cpu;
-    const flushed = (await flushesSoFar(d1)) - flushes;
-    results[name] = { eventsPerSecond: EVENTS / seconds, objectCallsPerEvent: calls / EVENTS, flushesPerEvent: flushed / EVENTS, cpuMicrosecondsPerEvent: (used * 1000) / EVENTS };
-    say(
-      `${name.padEnd(30)} ${Math.round(EVENTS / seconds).toString().padStart(6)} events/s; an event: ${(calls / EVENTS).toFixed(2)} object calls, ` +
-        `${(1 + flushed / EVENTS).toFixed(3)} D1 rows, ${Math.round((used * 1000) / EVENTS)} µs CPU`,
-    );
+  const pick = MIXES[name](seeded(2));
+  const make = eventMaker(10);
+  const events = Array.from({ length: EVENTS }, (_, at) => pick(make, at));
+  const cpu = (await runtime.usage())?.cpuMs;
+  let calls = 0;
+  const started = performance.now();
+  for (let at = 0; at < EVENTS; at += BATCH) {
+    const batch = events.slice(at, at + BATCH);
+    calls += new Set(batch.map(pathAndHour)).size;
+    await hand(runtime, batch);
   }
-  return results;
+  const eventsPerSecond = EVENTS / ((performance.now() - started) / 1000);
+  const cpuMicrosecondsPerEvent = cpu === undefined ? undefined : (((await runtime.usage()).cpuMs - cpu) * 1000) / EVENTS;
+  const flushesPerEvent = (await flushesSoFar(d1)) / EVENTS;
+  const objectCallsPerEvent = calls / EVENTS;
+  say(
+    `${name.padEnd(30)} ${Math.round(eventsPerSecond).toString().padStart(6)} events/s; an event: ${objectCallsPerEvent.toFixed(2)} object calls, ` +
+      `${(1 + flushesPerEvent).toFixed(3)} D1 rows, ${Math.round(cpuMicrosecondsPerEvent)} µs CPU`,
+  );
+  return { eventsPerSecond, objectCallsPerEvent, flushesPerEvent, cpuMicrosecondsPerEvent };
 }
 
 function pathAndHour(text) {
