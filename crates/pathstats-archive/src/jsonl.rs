@@ -8,8 +8,8 @@ use pathstats_model::TrafficEvent;
 
 use crate::page::{Encoded, PageError, PAGE_BYTES};
 
-/// A page never decompresses to more: [`PAGE_BYTES`], and one event beyond it.
-const MAX_RAW_BYTES: u64 = PAGE_BYTES as u64 + 16_384;
+/// A page never decompresses to more.
+const MAX_RAW_BYTES: u64 = PAGE_BYTES as u64;
 
 /// Events as one gzip member. The same events give the same bytes: no name and no time is in it.
 ///

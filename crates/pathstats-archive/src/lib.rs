@@ -1,9 +1,16 @@
 //! Archives of raw events: how their files are made and read, and how a day gets from the database
 //! into them, whole. Pure: what does I/O is behind traits.
 
+pub mod config;
+pub mod hash;
 pub mod jsonl;
 pub mod name;
 pub mod page;
+pub mod parquet;
+pub mod record;
+pub mod run;
+pub mod store;
+pub mod tally;
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]

@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 
 /// Most events of a page.
 pub const MAX_PAGE_EVENTS: usize = 8_192;
-/// A page ends with the event that reaches this many bytes of JSON lines. It bounds memory, and the
-/// compressed page, which waits in a row of D1 between two parts (2 MB at most).
+/// Most bytes of a page's JSON lines. It bounds memory, and the compressed page, which waits in a
+/// row of D1 between two parts (2 MB at most).
 pub const PAGE_BYTES: usize = 1_500_000;
 
 /// Where a page lies in its file, and what it holds.

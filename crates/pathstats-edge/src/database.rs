@@ -331,17 +331,17 @@ fn json_parameters<T: Serialize>(rows: impl Iterator<Item = T>) -> Result<Vec<St
 
 /// A count as a JavaScript number: D1 takes no larger integers than 2^53 exactly.
 #[allow(clippy::cast_precision_loss)]
-fn count(value: u64) -> JsValue {
+pub(crate) fn count(value: u64) -> JsValue {
     JsValue::from_f64(value as f64)
 }
 
 /// A time as a JavaScript number.
 #[allow(clippy::cast_precision_loss)]
-fn integer(value: i64) -> JsValue {
+pub(crate) fn integer(value: i64) -> JsValue {
     JsValue::from_f64(value as f64)
 }
 
-fn from_hex(text: &str) -> Option<Vec<u8>> {
+pub(crate) fn from_hex(text: &str) -> Option<Vec<u8>> {
     let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|d| u8::try_from(d).ok());
     text.as_bytes()
         .chunks(2)

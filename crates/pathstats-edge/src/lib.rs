@@ -3,6 +3,8 @@
 //! Everything here does I/O and decides nothing. It is tested inside workerd with real bindings.
 
 pub mod access;
+pub mod archive_rows;
+pub mod archive_store;
 pub mod bindings;
 pub mod clock;
 pub mod database;

@@ -211,6 +211,17 @@ mod tests {
     }
 
     #[test]
+    fn a_row_reads_as_the_event_it_was_stored_from() {
+        let row = r#"["1730956800000-a1b2c3d4","/api/foo","GET",200,12.5,"0123456789abcdef","curl/8","CN",0.25]"#;
+        assert_eq!(TrafficEvent::from_row(row), TrafficEvent::from_json(FULL));
+        let row = r#"["1730956800000-a1b2c3d4","/api/foo","GET",200,null,null,null,null,1]"#;
+        assert_eq!(TrafficEvent::from_row(row), TrafficEvent::from_json(MINIMAL));
+        let wrong = row.replace("\"GET\",200", "\"GET\",99");
+        assert!(TrafficEvent::from_row(&wrong).unwrap_err().to_string().contains("`status` is 99"));
+        assert!(matches!(TrafficEvent::from_row("[1]"), Err(EventError::NotJson(_))));
+    }
+
+    #[test]
     fn older_names_are_accepted() {
         let old = MINIMAL
             .replace("\"id\"", "\"idempotentId\"")

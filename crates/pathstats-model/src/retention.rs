@@ -31,11 +31,17 @@ pub fn closed_days(range: Option<(EventId, EventId)>, now_ms: i64, keep_days: i6
     let mut start = EventDate::from_ms(first.timestamp_ms()).start_ms();
     while start <= last.timestamp_ms() && days.len() < MAX_DAYS {
         let date = EventDate::from_ms(start);
-        let ended = date.end_ms() + MAX_FUTURE_MS;
-        days.push(Day { date, closed: now_ms >= ended, due: now_ms >= ended + keep_days * DAY_MS });
+        days.push(day(date, now_ms, keep_days));
         start = date.end_ms();
     }
     days
+}
+
+/// A day by itself, see [`closed_days`].
+#[must_use]
+pub const fn day(date: EventDate, now_ms: i64, keep_days: i64) -> Day {
+    let ended = date.end_ms() + MAX_FUTURE_MS;
+    Day { date, closed: now_ms >= ended, due: now_ms >= ended + keep_days * DAY_MS }
 }
 
 #[cfg(test)]

@@ -1,45 +1,49 @@
-//! The archiver: knows which closed days still have raw events in D1.
+//! The archiver: moves closed days from the database into the bucket, and tells what is where.
 //!
-//! | request | does |
+//! | what comes | where it goes |
 //! | --- | --- |
-//! | `GET /admin/archive/status` | lists the days with raw events, oldest first |
+//! | `GET /admin/archive/status` | [`status`]: the days and how far each is; with `?date=`, all of one |
+//! | `POST /admin/archive/trigger`, `/convert`, `POST /admin/cleanup/trigger` | [`orders`]: one day, now |
+//! | the cron of every night, and that of every ten minutes | [`nightly`]: what is due, what is unfinished |
 //!
 //! It is reached by the api's service binding alone: it has no route.
 
-use pathstats_edge::bindings::{EnvVariables, D1};
-use pathstats_edge::clock::now_ms;
-use pathstats_edge::database::Database;
-use pathstats_edge::{http, telemetry};
-use pathstats_model::config::number;
-use pathstats_model::problem::Problem;
-use pathstats_model::retention::{closed_days, Day};
-use serde::Serialize;
-use worker::{event, Context, Env, Request, Response, Result};
+mod nightly;
+mod orders;
+mod settings;
+mod status;
 
-#[derive(Debug, Serialize)]
-struct Status {
-    days: Vec<Day>,
-}
+use pathstats_edge::{http, telemetry};
+use pathstats_model::problem::Problem;
+use worker::{event, Context, Env, Method, Request, Response, Result, ScheduleContext, ScheduledEvent};
 
 /// A call from the api.
 #[event(fetch)]
-async fn fetch(request: Request, env: Env, _context: Context) -> Result<Response> {
+async fn fetch(mut request: Request, env: Env, context: Context) -> Result<Response> {
     let path = request.path();
-    if path != "/admin/archive/status" {
-        return http::problem(&Problem::not_found(&path));
+    let accepted = match path.as_str() {
+        "/admin/archive/status" => Method::Get,
+        "/admin/archive/trigger" | "/admin/archive/convert" | "/admin/cleanup/trigger" => Method::Post,
+        _ => return http::problem(&Problem::not_found(&path)),
+    };
+    if request.method() != accepted {
+        return http::problem(&Problem::method(request.method().as_ref(), accepted.as_ref()));
     }
-    let keep_days = match number(&EnvVariables(&env), "RAW_RETENTION_DAYS", 3, 1, 365) {
-        Ok(days) => i64::from(days),
+    let config = match settings::config(&env) {
+        Ok(config) => config,
         Err(error) => return http::problem(&Problem::configuration(&error)),
     };
-    let database = Database::new(env.d1(D1)?);
-    match database.first_and_last_event().await {
-        Ok(range) => http::json(200, &Status { days: closed_days(range, now_ms(), keep_days) }),
-        Err(error) => {
-            telemetry::error("D1 cannot be read", &error);
-            http::problem(
-                &Problem::new(503, "d1_unreadable", "D1 cannot be read", "try again later").retry_after(10),
-            )
-        }
+    match path.as_str() {
+        "/admin/archive/status" => status::answer(&request, &env, &config).await,
+        _ => orders::take(&mut request, &path, env, context, config).await,
+    }
+}
+
+/// What is due, and what is unfinished.
+#[event(scheduled)]
+async fn scheduled(_event: ScheduledEvent, env: Env, _context: ScheduleContext) {
+    match settings::config(&env) {
+        Ok(config) => nightly::run(&env, &config).await,
+        Err(error) => telemetry::error("the archiver is not configured, so nothing is archived", &error),
     }
 }

@@ -42,6 +42,20 @@ struct WireMeta<'a> {
     country: Option<Cow<'a, str>>,
 }
 
+/// A row of `traffic_events`, column by column.
+#[derive(Deserialize)]
+struct Row<'a>(
+    #[serde(borrow)] Cow<'a, str>,
+    #[serde(borrow)] Cow<'a, str>,
+    #[serde(borrow)] Cow<'a, str>,
+    u64,
+    Option<f64>,
+    #[serde(borrow)] Option<Cow<'a, str>>,
+    #[serde(borrow)] Option<Cow<'a, str>>,
+    #[serde(borrow)] Option<Cow<'a, str>>,
+    f64,
+);
+
 impl TrafficEvent {
     /// Reads an event from its JSON text. Unknown fields are passed over.
     ///
@@ -53,6 +67,35 @@ impl TrafficEvent {
             Ok(wire) => Self::from_wire(wire),
             Err(error) => Err(explain(text, &error)),
         }
+    }
+
+    /// Reads an event from a row of `traffic_events`, as a JSON array of the columns `id`, `path`,
+    /// `method`, `status`, `response_time`, `client_ip_hash`, `user_agent`, `country` and
+    /// `sample_ratio`.
+    ///
+    /// # Errors
+    ///
+    /// The first thing found wrong, see [`EventError`].
+    pub fn from_row(text: &str) -> Result<Self, EventError> {
+        let row: Row<'_> =
+            serde_json::from_str(text).map_err(|error| EventError::NotJson(error.to_string()))?;
+        let Row(id, path, method, status, response_time, client_ip_hash, user_agent, country, ratio) = row;
+        let timestamp = id.parse::<EventId>().ok().map(EventId::timestamp_ms);
+        Self::from_wire(Wire {
+            version: None,
+            id: Some(id),
+            idempotent_id: None,
+            timestamp,
+            path: Some(path),
+            method: Some(method),
+            status: Some(status),
+            response_time,
+            client_ip_hash,
+            user_agent,
+            country,
+            meta: None,
+            sample_ratio: Some(ratio),
+        })
     }
 
     fn from_wire(wire: Wire<'_>) -> Result<Self, EventError> {

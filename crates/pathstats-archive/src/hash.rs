@@ -1,0 +1,82 @@
+//! SHA-256 that can wait in a record between two runs.
+
+use digest::common::hazmat::{DeserializeStateError, SerializableState, SerializedState};
+use sha2::{Digest, Sha256};
+
+/// A running SHA-256.
+#[derive(Debug, Clone, Default)]
+pub struct RunningHash(Sha256);
+
+impl RunningHash {
+    /// Goes on from a state that [`state`](Self::state) gave; from the beginning when it is empty.
+    ///
+    /// # Errors
+    ///
+    /// When the text is no state.
+    pub fn resume(state: &str) -> Result<Self, DeserializeStateError> {
+        if state.is_empty() {
+            return Ok(Self::default());
+        }
+        let bytes = from_hex(state).ok_or(DeserializeStateError)?;
+        let state =
+            SerializedState::<Sha256>::try_from(bytes.as_slice()).map_err(|_| DeserializeStateError)?;
+        Sha256::deserialize(&state).map(Self)
+    }
+
+    /// Takes bytes up.
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// What [`resume`](Self::resume) goes on from, in hexadecimal.
+    #[must_use]
+    pub fn state(&self) -> String {
+        to_hex(&self.0.serialize())
+    }
+
+    /// The hash of all bytes, in hexadecimal.
+    #[must_use]
+    pub fn finish(self) -> String {
+        to_hex(&self.0.finalize())
+    }
+}
+
+fn to_hex(bytes: &[u8]) -> String {
+    use core::fmt::Write;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        // Writing to a string does not fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+fn from_hex(text: &str) -> Option<Vec<u8>> {
+    let digits = text.as_bytes().chunks(2);
+    digits.map(|pair| u8::from_str_radix(core::str::from_utf8(pair).ok()?, 16).ok()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hash_goes_on_where_it_was() {
+        let mut whole = RunningHash::default();
+        whole.update(&[7; 1000]);
+        let mut hash = RunningHash::resume("").unwrap();
+        for piece in [&[7; 1][..], &[7; 63], &[7; 64], &[7; 872]] {
+            hash.update(piece);
+            hash = RunningHash::resume(&hash.state()).unwrap();
+        }
+        assert_eq!(hash.finish(), whole.finish());
+        let empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+        assert_eq!(RunningHash::default().finish(), empty);
+    }
+
+    #[test]
+    fn another_text_is_refused() {
+        for text in ["zz", "00", "0", &"ff".repeat(104)] {
+            assert!(RunningHash::resume(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,464 @@
+//! The D1 statements of the archive.
+
+use std::cell::Cell;
+
+use pathstats_archive::name::ArchiveName;
+use pathstats_archive::page::Page;
+use pathstats_archive::record::DayRecord;
+use pathstats_archive::store::{Batch, Deleted, Held, Lease, Usage};
+use pathstats_archive::tally::{Figures, HourlyRow};
+use pathstats_model::hour::EventDate;
+use pathstats_model::{EventId, HourBucket, TrafficEvent};
+use serde::Deserialize;
+use wasm_bindgen::JsValue;
+use worker::{D1Database, D1Result, Error, Result};
+
+use crate::database::{count, from_hex, integer};
+
+/// Fewest rows that are asked for at once: as many of the widest as fit in a value of D1 (2 MB).
+const FEWEST_ROWS: usize = 256;
+/// Hourly rows that are read at once.
+const HOURLY_ROWS: usize = 5_000;
+
+/// The tables of the archive, and the raw events.
+#[derive(Debug)]
+pub struct ArchiveRows {
+    d1: D1Database,
+    used: Cell<Usage>,
+}
+
+/// A day's row, as it is listed.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct DayRow {
+    /// The day.
+    pub date: EventDate,
+    /// `archiving`, `cleaning` or `archived`.
+    pub status: String,
+    /// The record, as JSON.
+    pub record: String,
+}
+
+impl ArchiveRows {
+    /// The tables behind this binding.
+    #[must_use]
+    pub fn new(d1: D1Database) -> Self {
+        Self { d1, used: Cell::default() }
+    }
+
+    /// Rows that these statements read and wrote.
+    #[must_use]
+    pub fn usage(&self) -> Usage {
+        self.used.get()
+    }
+
+    /// Runs a statement with these values.
+    async fn query(&self, sql: impl Into<String>, values: &[JsValue]) -> Result<D1Result> {
+        let result = self.d1.prepare(sql).bind(values)?.all().await?;
+        self.meter(&result)?;
+        Ok(result)
+    }
+
+    /// Runs statements with their values, in one transaction.
+    async fn transaction(&self, statements: &[(&str, &[JsValue])]) -> Result<Vec<D1Result>> {
+        let statements = statements.iter().map(|(sql, values)| self.d1.prepare(*sql).bind(values));
+        let results = self.d1.batch(statements.collect::<Result<_>>()?).await?;
+        for result in &results {
+            self.meter(result)?;
+        }
+        Ok(results)
+    }
+
+    fn meter(&self, result: &D1Result) -> Result<()> {
+        let mut used = self.used.get();
+        if let Some(meta) = result.meta()? {
+            used.rows_read += meta.rows_read.unwrap_or(0) as u64;
+            used.rows_written += meta.rows_written.unwrap_or(0) as u64;
+        }
+        self.used.set(used);
+        Ok(())
+    }
+
+    /// See [`Store::lease`](pathstats_archive::store::Store::lease).
+    ///
+    /// # Errors
+    ///
+    /// When D1 refuses, or the record does not read.
+    pub async fn lease(&self, date: EventDate, owner: &str, until_ms: i64, now_ms: i64) -> Result<Lease> {
+        #[derive(Deserialize)]
+        struct Holder {
+            owner: String,
+            until: i64,
+        }
+        #[derive(Deserialize)]
+        struct Row {
+            record: String,
+            carry: String,
+        }
+        const TAKE: &str = "INSERT INTO archive_leases (date, owner, until) VALUES (?1, ?2, ?3) \
+             ON CONFLICT (date) DO UPDATE SET owner = excluded.owner, until = excluded.until \
+             WHERE until <= ?4 OR owner = excluded.owner";
+        const HOLDER: &str = "SELECT owner, until FROM archive_leases WHERE date = ?1";
+        const RECORD: &str = "SELECT record, hex(carry) AS carry FROM archive_metadata WHERE date = ?1";
+        let date_text = JsValue::from(date.to_string());
+        let take = [date_text.clone(), owner.into(), integer(until_ms), integer(now_ms)];
+        let this = [date_text];
+        let results = self.transaction(&[(TAKE, &take), (HOLDER, &this), (RECORD, &this)]).await?;
+        let missing = || Error::RustError("the lease was not written".to_owned());
+        let [_, holder, row] = results.as_slice() else { return Err(missing()) };
+        let holder = holder.results::<Holder>()?.into_iter().next().ok_or_else(missing)?;
+        if holder.owner != owner {
+            return Ok(Lease::Busy(holder.until));
+        }
+        let held = match row.results::<Row>()?.into_iter().next() {
+            Some(row) => Held {
+                record: serde_json::from_str(&row.record)?,
+                carry: from_hex(&row.carry).ok_or_else(|| Error::RustError("no hex".to_owned()))?,
+            },
+            None => Held { record: DayRecord::new(date), carry: Vec::new() },
+        };
+        Ok(Lease::Granted(Box::new(held)))
+    }
+
+    /// See [`Store::save`](pathstats_archive::store::Store::save).
+    ///
+    /// # Errors
+    ///
+    /// When D1 refuses. The record may still have been written.
+    pub async fn save(
+        &self,
+        owner: &str,
+        until_ms: i64,
+        record: &DayRecord,
+        carry: &[u8],
+        (file, pages): (ArchiveName, &[Page]),
+    ) -> Result<bool> {
+        const HOLD: &str = "UPDATE archive_leases SET until = ?3 WHERE date = ?1 AND owner = ?2";
+        const RECORD: &str = "INSERT OR REPLACE INTO archive_metadata (date, r2_path, record_count, \
+             file_size_bytes, archived_at, status, d1_cleaned, record, carry) \
+             SELECT ?1, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10 \
+             WHERE EXISTS (SELECT 1 FROM archive_leases WHERE date = ?1 AND owner = ?2)";
+        const PAGES: &str = "INSERT OR REPLACE INTO archive_pages (r2_path, number, offset, length, \
+             records, first_id, last_id, crc32, metadata) \
+             SELECT ?3, value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, \
+             value ->> 6, unhex(value ->> 7) FROM json_each(?4) \
+             WHERE EXISTS (SELECT 1 FROM archive_leases WHERE date = ?1 AND owner = ?2)";
+        let [date, owner] = [JsValue::from(record.date.to_string()), owner.into()];
+        let path = record.originals().next().map(|first| first.path.to_string());
+        let size = record.files.iter().map(|file| file.bytes).sum();
+        let archived_at = record.files.iter().filter_map(|file| file.archived_at).max();
+        let hold = [date.clone(), owner.clone(), integer(until_ms)];
+        let row = [
+            date.clone(),
+            owner.clone(),
+            path.map_or(JsValue::NULL, JsValue::from),
+            count(record.records()),
+            count(size),
+            archived_at.map_or(JsValue::NULL, integer),
+            record.status().into(),
+            count(u64::from(record.cleaned)),
+            serde_json::to_string(record)?.into(),
+            js_sys::Uint8Array::from(carry).into(),
+        ];
+        let rows: Vec<_> = pages
+            .iter()
+            .map(|page| {
+                let (first, last) = (page.first_id.to_string(), page.last_id.to_string());
+                let metadata = to_hex(&page.metadata);
+                (page.number, page.offset, page.length, page.records, first, last, page.crc32, metadata)
+            })
+            .collect();
+        let index = [date, owner, file.to_string().into(), serde_json::to_string(&rows)?.into()];
+        let results = if pages.is_empty() {
+            self.transaction(&[(HOLD, &hold), (RECORD, &row)]).await?
+        } else {
+            self.transaction(&[(HOLD, &hold), (RECORD, &row), (PAGES, &index)]).await?
+        };
+        let changes =
+            results.first().and_then(|hold| hold.meta().ok().flatten()).and_then(|meta| meta.changes);
+        Ok(changes == Some(1))
+    }
+
+    /// Gives a day back.
+    ///
+    /// # Errors
+    ///
+    /// When D1 refuses; the lease then ends by itself.
+    pub async fn release(&self, date: EventDate, owner: &str) -> Result<()> {
+        const DELETE: &str = "DELETE FROM archive_leases WHERE date = ?1 AND owner = ?2";
+        self.query(DELETE, &[date.to_string().into(), owner.into()]).await?;
+        Ok(())
+    }
+
+    /// See [`Store::events`](pathstats_archive::store::Store::events). The rows come as one text: a
+    /// value a row would cross one by one.
+    ///
+    /// # Errors
+    ///
+    /// When D1 cannot be read, or a row is no event: then its text is told.
+    pub async fn events(&self, date: EventDate, after: Option<EventId>, limit: usize) -> Result<Batch> {
+        #[derive(Deserialize)]
+        struct Rows {
+            rows: Option<String>,
+            n: usize,
+        }
+        const SELECT: &str = "SELECT group_concat(line, char(10)) AS rows, count(*) AS n FROM (\
+             SELECT json_array(id, path, method, status, response_time, client_ip_hash, user_agent, \
+             country, sample_ratio) AS line FROM traffic_events WHERE id > ?1 AND id < ?2 \
+             ORDER BY id LIMIT ?3)";
+        let (start, end) = bounds(date);
+        let from = after.map_or(start, |id| id.to_string());
+        let mut limit = limit;
+        let rows: Rows = loop {
+            let values = [from.as_str().into(), end.as_str().into(), count(limit as u64)];
+            match self.query(SELECT, &values).await {
+                Ok(result) => {
+                    let rows = result.results::<Rows>()?.into_iter().next();
+                    break rows.ok_or_else(|| Error::RustError("no row of counts".to_owned()))?;
+                }
+                // Wide rows do not fit into one value together: fewer do.
+                Err(_) if limit > FEWEST_ROWS => limit = FEWEST_ROWS.max(limit / 4),
+                Err(error) => return Err(error),
+            }
+        };
+        let events: Vec<TrafficEvent> = rows
+            .rows
+            .unwrap_or_default()
+            .lines()
+            .map(|line| {
+                TrafficEvent::from_row(line).map_err(|error| {
+                    Error::RustError(format!("a row of traffic_events is no event: {error}: {line}"))
+                })
+            })
+            .collect::<Result<_>>()?;
+        if events.len() != rows.n || !events.is_sorted_by(|a, b| a.id < b.id) {
+            return Err(Error::RustError("rows of traffic_events came out of order".to_owned()));
+        }
+        Ok(Batch { is_last: rows.n < limit, events })
+    }
+
+    /// Whether there is a raw event of the day.
+    ///
+    /// # Errors
+    ///
+    /// When D1 cannot be read.
+    pub async fn has_events(&self, date: EventDate) -> Result<bool> {
+        const SELECT: &str = "SELECT 1 AS found FROM traffic_events WHERE id > ?1 AND id < ?2 LIMIT 1";
+        let (start, end) = bounds(date);
+        let found = self.query(SELECT, &[start.into(), end.into()]).await?.results::<serde_json::Value>()?;
+        Ok(!found.is_empty())
+    }
+
+    /// The days that have raw events, oldest first, at most `limit`: a look-up each.
+    ///
+    /// # Errors
+    ///
+    /// When D1 cannot be read.
+    pub async fn days_with_events(&self, limit: usize) -> Result<Vec<EventDate>> {
+        #[derive(Deserialize)]
+        struct Row {
+            start: i64,
+        }
+        const SELECT: &str = "WITH RECURSIVE days (start) AS (\
+             SELECT CAST(substr(min(id), 1, 13) AS INTEGER) / 86400000 * 86400000 FROM traffic_events \
+             UNION ALL \
+             SELECT (SELECT CAST(substr(min(id), 1, 13) AS INTEGER) / 86400000 * 86400000 \
+             FROM traffic_events WHERE id >= CAST(start + 86400000 AS TEXT)) FROM days WHERE start IS NOT NULL \
+             ) SELECT start FROM days WHERE start IS NOT NULL LIMIT ?1";
+        let rows = self.query(SELECT, &[count(limit as u64)]).await?;
+        Ok(rows.results::<Row>()?.into_iter().map(|row| EventDate::from_ms(row.start)).collect())
+    }
+
+    /// See [`Store::delete_range`](pathstats_archive::store::Store::delete_range). The second
+    /// statement fails when the first deleted another number of rows, and takes it back with it:
+    /// counting the rows first would read each of them once more.
+    ///
+    /// # Errors
+    ///
+    /// When D1 refuses. The rows may still be deleted.
+    pub async fn delete_range(&self, first: EventId, last: EventId, records: u32) -> Result<Deleted> {
+        #[derive(Deserialize)]
+        struct Count {
+            n: u64,
+        }
+        const DELETE: &str = "DELETE FROM traffic_events WHERE id >= ?1 AND id <= ?2";
+        const GUARD: &str = "SELECT CASE changes() WHEN ?1 THEN 1 ELSE json('another number of rows') END";
+        const COUNT: &str = "SELECT count(*) AS n FROM traffic_events WHERE id >= ?1 AND id <= ?2";
+        let range = [JsValue::from(first.to_string()), JsValue::from(last.to_string())];
+        let records = u64::from(records);
+        match self.transaction(&[(DELETE, &range), (GUARD, &[count(records)])]).await {
+            Ok(_) => Ok(Deleted::Exactly),
+            Err(error) => {
+                let held = self.query(COUNT, &range).await?.results::<Count>()?;
+                // As many as expected: it failed for another reason.
+                if held.first().is_none_or(|held| held.n == records) {
+                    Err(error)
+                } else {
+                    Ok(Deleted::Nothing)
+                }
+            }
+        }
+    }
+
+    /// Deletes raw events by their ids.
+    ///
+    /// # Errors
+    ///
+    /// When D1 refuses. The rows may still be deleted.
+    pub async fn delete_ids(&self, ids: &[EventId]) -> Result<u64> {
+        const DELETE: &str = "DELETE FROM traffic_events WHERE id IN (SELECT value FROM json_each(?1))";
+        let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
+        let result = self.query(DELETE, &[serde_json::to_string(&ids)?.into()]).await?;
+        Ok(result.meta()?.and_then(|meta| meta.changes).unwrap_or(0) as u64)
+    }
+
+    /// See [`Store::hourly`](pathstats_archive::store::Store::hourly).
+    ///
+    /// # Errors
+    ///
+    /// When D1 cannot be read, or a row's sum is no time.
+    pub async fn hourly(&self, hour: HourBucket) -> Result<Vec<HourlyRow>> {
+        #[derive(Deserialize)]
+        struct Row {
+            path: String,
+            requests: u64,
+            errors: u64,
+            sum_response_time: f64,
+            count_response_time: u64,
+        }
+        const SELECT: &str = "SELECT path, requests, errors, sum_response_time, count_response_time \
+             FROM path_stats_hourly WHERE hour_bucket = ?1 AND path > ?2 ORDER BY path LIMIT ?3";
+        let mut all: Vec<HourlyRow> = Vec::new();
+        loop {
+            let after = all.last().map(|row| row.path.clone()).unwrap_or_default();
+            let values = [hour.to_string().into(), after.into(), count(HOURLY_ROWS as u64)];
+            let rows: Vec<Row> = self.query(SELECT, &values).await?.results()?;
+            let is_last = rows.len() < HOURLY_ROWS;
+            all.extend(rows.into_iter().map(|row| HourlyRow {
+                path: row.path,
+                figures: Figures {
+                    requests: row.requests,
+                    errors: row.errors,
+                    response_time_us: microseconds(row.sum_response_time),
+                    response_times: row.count_response_time,
+                },
+            }));
+            if is_last {
+                return Ok(all);
+            }
+        }
+    }
+
+    /// See [`Store::pages`](pathstats_archive::store::Store::pages).
+    ///
+    /// # Errors
+    ///
+    /// When D1 cannot be read.
+    pub async fn pages(&self, file: ArchiveName, from: u32, limit: u32) -> Result<Vec<Page>> {
+        let where_ = "number >= ?2 AND number < ?3";
+        let (from, to) = (u64::from(from), u64::from(from) + u64::from(limit));
+        self.select_pages(where_, &[file.to_string().into(), count(from), count(to)]).await
+    }
+
+    /// See [`Store::pages_within`](pathstats_archive::store::Store::pages_within).
+    ///
+    /// # Errors
+    ///
+    /// When D1 cannot be read.
+    pub async fn pages_within(&self, file: ArchiveName, first: EventId, last: EventId) -> Result<Vec<Page>> {
+        let values = [file.to_string().into(), first.to_string().into(), last.to_string().into()];
+        self.select_pages("last_id >= ?2 AND first_id <= ?3", &values).await
+    }
+
+    async fn select_pages(&self, condition: &str, values: &[JsValue]) -> Result<Vec<Page>> {
+        #[derive(Deserialize)]
+        struct Row {
+            number: u32,
+            offset: u64,
+            length: u64,
+            records: u32,
+            first_id: String,
+            last_id: String,
+            crc32: u32,
+            metadata: String,
+        }
+        let select = format!(
+            "SELECT number, offset, length, records, first_id, last_id, crc32, hex(metadata) AS metadata \
+             FROM archive_pages WHERE r2_path = ?1 AND {condition} ORDER BY number"
+        );
+        let id = |text: String| text.parse::<EventId>().map_err(|error| Error::RustError(error.to_string()));
+        let rows: Vec<Row> = self.query(select, values).await?.results()?;
+        rows.into_iter()
+            .map(|row| {
+                Ok(Page {
+                    number: row.number,
+                    offset: row.offset,
+                    length: row.length,
+                    records: row.records,
+                    first_id: id(row.first_id)?,
+                    last_id: id(row.last_id)?,
+                    crc32: row.crc32,
+                    metadata: from_hex(&row.metadata).unwrap_or_default(),
+                })
+            })
+            .collect()
+    }
+
+    /// The record of a day.
+    ///
+    /// # Errors
+    ///
+    /// When D1 cannot be read or the record does not read.
+    pub async fn record(&self, date: EventDate) -> Result<Option<DayRecord>> {
+        const SELECT: &str = "SELECT record FROM archive_metadata WHERE date = ?1";
+        #[derive(Deserialize)]
+        struct Row {
+            record: String,
+        }
+        let rows = self.query(SELECT, &[date.to_string().into()]).await?.results::<Row>()?;
+        Ok(rows.first().map(|row| serde_json::from_str(&row.record)).transpose()?)
+    }
+
+    /// Days with a record, newest first, before a day.
+    ///
+    /// # Errors
+    ///
+    /// When D1 cannot be read.
+    pub async fn days(&self, before: Option<EventDate>, limit: usize) -> Result<Vec<DayRow>> {
+        const SELECT: &str = "SELECT date, status, record FROM archive_metadata \
+             WHERE date < ?1 ORDER BY date DESC LIMIT ?2";
+        let before = before.map_or("a".to_owned(), |date| date.to_string());
+        self.query(SELECT, &[before.into(), count(limit as u64)]).await?.results()
+    }
+
+    /// Days that are not archived to the end, oldest first.
+    ///
+    /// # Errors
+    ///
+    /// When D1 cannot be read.
+    pub async fn unfinished(&self, limit: usize) -> Result<Vec<DayRow>> {
+        const SELECT: &str = "SELECT date, status, record FROM archive_metadata \
+             WHERE status <> 'archived' ORDER BY date LIMIT ?1";
+        self.query(SELECT, &[count(limit as u64)]).await?.results()
+    }
+}
+
+fn to_hex(bytes: &[u8]) -> String {
+    use core::fmt::Write;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        // Writing to a string does not fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// What lies before and after all ids of a day.
+fn bounds(date: EventDate) -> (String, String) {
+    (date.start_ms().to_string(), date.end_ms().to_string())
+}
+
+/// A sum of milliseconds in whole microseconds. Exact up to 2^53.
+fn microseconds(ms: f64) -> u64 {
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    let us = (ms * 1000.0).round().max(0.0) as u64;
+    us
+}

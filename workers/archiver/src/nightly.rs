@@ -1,0 +1,62 @@
+//! What is due, and what is unfinished.
+
+use pathstats_archive::config::ArchiveConfig;
+use pathstats_archive::record::DayRecord;
+use pathstats_archive::run::{Order, Outcome};
+use pathstats_edge::archive_store::ArchiveStore;
+use pathstats_edge::clock::now_ms;
+use pathstats_edge::telemetry;
+use pathstats_model::hour::EventDate;
+use pathstats_model::retention::day;
+use std::collections::BTreeMap;
+use worker::{Env, Result};
+
+use crate::orders::one_day;
+use crate::settings::store;
+
+/// How long one firing of the cron works. It has 15 minutes; the next comes after ten.
+const LASTING_MS: i64 = 480_000;
+/// Most days looked at in one firing: an import of a year shows whole.
+const MAX_DAYS: usize = 400;
+
+/// Archives the days that are due, and goes on with those that were begun, oldest first. A day that
+/// fails does not keep the next one from its turn.
+pub async fn run(env: &Env, config: &ArchiveConfig) {
+    let done = async {
+        let store = store(env)?;
+        let ends = now_ms() + LASTING_MS;
+        for (date, order) in todo(&store, config).await? {
+            if now_ms() >= ends {
+                break;
+            }
+            let left = ends - now_ms();
+            if let Ok((Outcome::Unfinished, _)) = one_day(&store, config, date, order, left).await {
+                // The invocation's calls are used up as well.
+                break;
+            }
+        }
+        Ok::<(), worker::Error>(())
+    };
+    if let Err(error) = done.await {
+        telemetry::error("the days to be archived cannot be listed", &error);
+    }
+}
+
+/// The days that have something to be done, oldest first.
+async fn todo(store: &ArchiveStore, config: &ArchiveConfig) -> Result<BTreeMap<EventDate, Order>> {
+    let now = now_ms();
+    let mut todo = BTreeMap::new();
+    for row in store.rows().unfinished(MAX_DAYS).await? {
+        let record: DayRecord = serde_json::from_str(&row.record)?;
+        // One that is whole and was not to be cleaned waits until it is due.
+        if record.clean || record.files.iter().any(|file| !file.is_whole()) {
+            todo.insert(row.date, Order { archive: true, clean: record.clean, convert: None });
+        }
+    }
+    for date in store.rows().days_with_events(MAX_DAYS).await? {
+        if day(date, now, config.raw_days).due {
+            todo.insert(date, Order { archive: true, clean: true, convert: None });
+        }
+    }
+    Ok(todo)
+}

@@ -1,0 +1,159 @@
+//! Orders of an operator for one day.
+
+use core::time::Duration;
+
+use pathstats_archive::config::ArchiveConfig;
+use pathstats_archive::name::Format;
+use pathstats_archive::record::DayRecord;
+use pathstats_archive::run::{run, Budget, Order, Outcome, RunError};
+use pathstats_edge::archive_store::ArchiveStore;
+use pathstats_edge::clock::now_ms;
+use pathstats_edge::http::{self, read_body, Body};
+use pathstats_edge::telemetry::{self, Level};
+use pathstats_model::hour::{iso_time, EventDate};
+use pathstats_model::limits::MAX_FUTURE_MS;
+use pathstats_model::problem::Problem;
+use serde::Deserialize;
+use serde_json::json;
+use worker::{Context, Delay, Env, Request, Response, Result};
+
+use crate::settings::store;
+use crate::status::day_json;
+
+/// Most bytes of an order.
+const MAX_BODY_BYTES: usize = 1_000;
+/// Calls of one run: an invocation has 1,000 queries to D1.
+pub const CALLS: u32 = 900;
+/// How long a run behind an answer lasts: the platform ends it after 30 s. The cron goes on.
+const BEHIND_MS: i64 = 20_000;
+/// How long a run lasts for which the client waits.
+const WAITED_FOR_MS: i64 = 300_000;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Wanted {
+    date: EventDate,
+    /// Whether the answer waits for the run.
+    #[serde(default)]
+    wait: bool,
+    /// Whether what is archived is deleted from the database.
+    #[serde(default = "yes")]
+    clean: bool,
+}
+
+const fn yes() -> bool {
+    true
+}
+
+/// Takes an order and answers: at once, with 202, or when the run has ended.
+pub async fn take(
+    request: &mut Request,
+    path: &str,
+    env: Env,
+    context: Context,
+    config: ArchiveConfig,
+) -> Result<Response> {
+    let wanted = match wanted(request).await? {
+        Ok(wanted) => wanted,
+        Err(problem) => return http::problem(&problem),
+    };
+    let order = match path {
+        "/admin/archive/convert" => {
+            let format = match config.settings.formats.0 {
+                Format::Jsonl => Format::Parquet,
+                Format::Parquet => Format::Jsonl,
+            };
+            Order { archive: false, clean: false, convert: Some(format) }
+        }
+        "/admin/cleanup/trigger" => Order { archive: false, clean: true, convert: None },
+        _ => Order { archive: true, clean: wanted.clean, convert: None },
+    };
+    let store = store(&env)?;
+    if !wanted.wait {
+        // Dying behind the answer: the record says how far it came, and the cron goes on.
+        context.wait_until(async move {
+            // The answer leaves first.
+            Delay::from(Duration::ZERO).await;
+            let _ = one_day(&store, &config, wanted.date, order, BEHIND_MS).await;
+        });
+        let answer = json!({ "date": wanted.date, "status": "started" });
+        return http::json(202, &answer);
+    }
+    match one_day(&store, &config, wanted.date, order, WAITED_FOR_MS).await {
+        Ok((Outcome::Busy(until), _)) => {
+            let seconds = u32::try_from((until - now_ms()) / 1000 + 1).unwrap_or(60);
+            let detail = format!("another run has {} until {}", wanted.date, iso_time(until));
+            http::problem(&Problem::new(409, "busy", "The day is taken", detail).retry_after(seconds))
+        }
+        Ok((Outcome::Nothing, _)) => {
+            let detail = format!("there is no event of {}, and no archive", wanted.date);
+            http::problem(&Problem::new(404, "nothing_to_archive", "There is nothing to archive", detail))
+        }
+        Ok((Outcome::Unfinished, record)) => http::json(202, &day_json(&record)),
+        Ok((Outcome::Done, record)) => http::json(200, &day_json(&record)),
+        Err(error) => {
+            let title = "The day is not archived to the end";
+            let detail = format!("{error}. What was done is kept; the next run goes on");
+            http::problem(&Problem::new(502, "archive_failed", title, detail).retry_after(600))
+        }
+    }
+}
+
+async fn wanted(request: &mut Request) -> Result<core::result::Result<Wanted, Problem>> {
+    const EXPECTED: &str = "a JSON object such as {\"date\":\"2025-10-15\"}";
+    let wrong = |found: &str| Problem::parameter("body", found, EXPECTED);
+    let Body::Bytes(body) = read_body(request, MAX_BODY_BYTES).await? else {
+        return Ok(Err(Problem::new(
+            413,
+            "too_large",
+            "The body is too large",
+            "an order has 1,000 bytes at most",
+        )));
+    };
+    let wanted: Wanted = match serde_json::from_slice(&body) {
+        Ok(wanted) => wanted,
+        Err(error) => return Ok(Err(wrong(&format!("{error}: {}", String::from_utf8_lossy(&body))))),
+    };
+    // A day ends five minutes after midnight, since clocks differ.
+    if now_ms() < wanted.date.end_ms() + MAX_FUTURE_MS {
+        let detail = format!("{} has not ended: a day is archived from 00:05 UTC of the next", wanted.date);
+        return Ok(Err(Problem::new(409, "day_not_closed", "The day is not closed", detail)));
+    }
+    Ok(Ok(wanted))
+}
+
+/// Takes one day as far as its time reaches, and tells the log.
+pub async fn one_day(
+    store: &ArchiveStore,
+    config: &ArchiveConfig,
+    date: EventDate,
+    order: Order,
+    lasting_ms: i64,
+) -> core::result::Result<(Outcome, DayRecord), RunError> {
+    let began = now_ms();
+    let budget = Budget { calls: CALLS, ends_at_ms: began + lasting_ms };
+    let result = run(store, &config.settings, date, &owner(began), order, budget).await;
+    match &result {
+        Ok((outcome, record)) => {
+            let details = json!({
+                "date": date, "outcome": format!("{outcome:?}"), "milliseconds": now_ms() - began,
+                "records": record.records(), "deleted": record.deleted, "cleaned": record.cleaned,
+                "files": record.files.len(), "reconciled": record.reconciliation.is_equal(),
+            });
+            telemetry::log(Level::Info, "a day was archived", details);
+            if !record.reconciliation.is_equal() {
+                let details = json!({ "date": date, "differences": record.reconciliation.count() });
+                telemetry::log(Level::Error, "the archive and the hourly statistics differ", details);
+            }
+        }
+        Err(error) => telemetry::error(&format!("{date} is not archived to the end"), error),
+    }
+    result
+}
+
+/// A name for a run, which no other has.
+fn owner(now_ms: i64) -> String {
+    // Two runs of the same millisecond: a lease is granted once.
+    let number = (js_sys::Math::random() * 1e15).floor();
+    format!("{now_ms}-{number}")
+}
