@@ -63,6 +63,12 @@ bench *ARGS: build
 soak *ARGS: build
     {{ inside }} node scripts/soak.mjs "$@"
 
+# Has pyarrow, DuckDB, Python and gunzip read the archives' files. Needs Python 3, and installs the first two under .tools.
+interop *ARGS: _ready
+    test -x .tools/interop/bin/python || python3 -m venv .tools/interop
+    .tools/interop/bin/pip install --quiet --disable-pip-version-check "pyarrow>=20,<27" "duckdb>=1,<3"
+    {{ inside }} .tools/interop/bin/python tests/interop/archives.py "$@"
+
 # Removes what local runs stored.
 reset *ARGS:
     @node scripts/reset.mjs "$@"

@@ -4,6 +4,7 @@ import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import { Failure, help, main } from "./command.mjs";
 import { startRuntime } from "./runtime.mjs";
+import { measureArchive } from "./bench/archive.mjs";
 import { MIXES, measureBatches, measureStream } from "./bench/batches.mjs";
 import { measureCollect } from "./bench/collect.mjs";
 import { measureFloor } from "./bench/floor.mjs";
@@ -16,9 +17,11 @@ Measures, in a runtime of its own on a fresh state:
   stream    20,000 events over 200 paths and 3 hours, in batches one after another
   collect   100,000 events through POST /collect, from the first request to the last row
   proxy     what the producer's proxy adds to a request, against the origin alone
+  archive   a day of a million events archived, verified and cleaned (not measured unless it is named)
 
-  node scripts/bench.mjs [floor batches stream collect proxy] [--state DIR] [--json]
+  node scripts/bench.mjs [floor batches stream collect proxy archive] [--events N] [--state DIR] [--json]
 
+  --events N    events of the day that is archived
   --state DIR   where the runtime keeps its files. Without it, all is measured twice: in memory, and on
                 the disk, where each object's row waits for an fsync of its own
   --json        prints one JSON object
@@ -43,7 +46,10 @@ const MEASURES = {
   },
   collect: onRuntime(measureCollect),
   proxy: onRuntime(measureProxy),
+  archive: onRuntime((runtime, say) => measureArchive(runtime, say, events)),
 };
+const UNLESS_NAMED = Object.keys(MEASURES).filter((name) => name !== "archive");
+let events = 1_000_000;
 
 await main(async (args) => {
   help(args, HELP);
@@ -75,9 +81,11 @@ function readArguments(args) {
     const arg = rest.shift();
     if (arg === "--json") json = true;
     else if (arg === "--state") parents = [rest.shift()];
+    else if (arg === "--events") events = Number(rest.shift());
     else if (arg in MEASURES) names.push(arg);
-    else throw new Failure(`${arg}: nothing of that name is measured. There are: ${Object.keys(MEASURES).join(", ")}; and --state DIR, --json.`);
+    else throw new Failure(`${arg}: nothing of that name is measured. There are: ${Object.keys(MEASURES).join(", ")}; and --events N, --state DIR, --json.`);
   }
+  if (!Number.isSafeInteger(events) || events < 10_000) throw new Failure("--events: expected a number from 10000 on.");
   if (!parents.every((folder) => folder && existsSync(folder))) throw new Failure(`--state ${parents[0] ?? ""}: no such folder.`);
-  return { names: names.length > 0 ? names : Object.keys(MEASURES), parents, json };
+  return { names: names.length > 0 ? names : UNLESS_NAMED, parents, json };
 }

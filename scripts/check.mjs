@@ -76,15 +76,15 @@ async function checkLaw() {
   const tree = (args) => run("cargo", ["tree", "--locked", "--prefix", "none", ...args], { cwd: ROOT, env: toolEnvironment(), quiet: true });
   const broken = [];
   for (const name of PURE.filter((name) => crates().includes(name))) {
-    const { code, output } = await tree(["-p", name, "-e", "normal"]);
+    // As it is built for the Workers: natively a dependency may take its randomness from the machine.
+    const { code, output } = await tree(["-p", name, "-e", "normal,no-proc-macro", "--target", WASM_TARGET]);
     if (code !== 0) return `cargo tree -p ${name} failed: ${output.trim()}`;
     const named = output.match(/^(worker|worker-sys|js-sys|web-sys|wasm-bindgen|getrandom|tokio) v.*/gm);
     if (named) broken.push(`${name} depends on ${[...new Set(named)].join(", ")}`);
   }
-  // A graph without getrandom makes this an error, or a warning that there is nothing to print.
-  const { code, output } = await tree(["-i", "getrandom", "--target", WASM_TARGET, "-e", "normal", ...edgeCrates().flatMap((name) => ["-p", name])]);
-  if (code !== 0 && !/`getrandom` did not match any packages/.test(output)) return `cargo tree -i getrandom failed: ${output.trim()}`;
-  if (/^getrandom v/m.test(output)) broken.push(`the Workers pull in getrandom:\n${output}`);
+  const { code, output } = await tree(["--target", WASM_TARGET, "-e", "normal,no-proc-macro", ...edgeCrates().flatMap((name) => ["-p", name])]);
+  if (code !== 0) return `cargo tree of the Workers failed: ${output.trim()}`;
+  if (/^getrandom v/m.test(output)) broken.push("the Workers pull in getrandom");
   return broken.join("; ") || undefined;
 }
 

@@ -47,7 +47,8 @@ export function toolEnvironment() {
 export async function wasmEnvironment() {
   const toolchain = await wasmToolchain();
   if (!toolchain) throw new Failure(`no Rust compiler with the ${WASM_TARGET} target is set up. Run \`just setup\`.`);
-  const env = toolEnvironment();
+  // A hash of a dependency of parquet is seeded when it is built: the same seed, the same bytes.
+  const env = { ...toolEnvironment(), CONST_RANDOM_SEED: "pathstats" };
   if (toolchain === "rustup") return env;
   // rustc is named twice: cargo takes RUSTC, and worker-build asks the one in PATH. SYSROOT is for clippy.
   return {

@@ -30,7 +30,7 @@ export const REQUIREMENTS = [
     check: async () => {
       const version = await answer("cargo", ["--version"], { cwd: ROOT });
       if (!version) return "cargo is not in PATH";
-      return minorOf(version) >= 85 ? undefined : `${version} is too old: 1.85 or newer is needed (rustup update stable)`;
+      return minorOf(version) >= 88 ? undefined : `${version} is too old: 1.88 or newer is needed (rustup update stable)`;
     },
   },
   {

@@ -70,7 +70,9 @@ mod tests {
         assert_eq!((config.settings.part_bytes, config.raw_days), (5 * MIB, 3));
         let config = ArchiveConfig::from_variables(&Pairs(&[("ARCHIVE_FORMAT", "jsonl+parquet")])).unwrap();
         assert_eq!(config.settings.formats, (Format::Jsonl, Some(Format::Parquet)));
-        for (name, value) in [("ARCHIVE_FORMAT", "csv"), ("ARCHIVE_PART_MIB", "4"), ("RAW_RETENTION_DAYS", "0")] {
+        for (name, value) in
+            [("ARCHIVE_FORMAT", "csv"), ("ARCHIVE_PART_MIB", "4"), ("RAW_RETENTION_DAYS", "0")]
+        {
             let wrong: &'static [(&str, &str)] = Box::leak(Box::new([(name, value)]));
             let error = ArchiveConfig::from_variables(&Pairs(wrong)).unwrap_err().to_string();
             assert!(error.contains(name) && error.contains(value), "{error}");

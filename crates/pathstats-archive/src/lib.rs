@@ -7,6 +7,7 @@ pub mod jsonl;
 pub mod name;
 pub mod page;
 pub mod parquet;
+pub mod reading;
 pub mod record;
 pub mod run;
 pub mod store;

@@ -8,6 +8,9 @@
 use pathstats_model::{EventId, TrafficEvent};
 use serde::{Deserialize, Serialize};
 
+use crate::name::Format;
+use crate::{jsonl, parquet};
+
 /// Most events of a page.
 pub const MAX_PAGE_EVENTS: usize = 8_192;
 /// Most bytes of a page's JSON lines. It bounds memory, and the compressed page, which waits in a
@@ -103,6 +106,19 @@ impl Page {
             Ok(())
         } else {
             Err(PageError::Checksum { page: self.number })
+        }
+    }
+
+    /// Checks the page's bytes and decodes its events, by id.
+    ///
+    /// # Errors
+    ///
+    /// When they are not what was written, or no events of that format.
+    pub fn decode(&self, format: Format, bytes: &[u8]) -> Result<Vec<TrafficEvent>, PageError> {
+        self.check(bytes)?;
+        match format {
+            Format::Jsonl => jsonl::decode(bytes),
+            Format::Parquet => parquet::decode(&self.metadata, bytes),
         }
     }
 }

@@ -11,6 +11,7 @@
 //! that was read back from the bucket holds them.
 
 mod clean;
+mod reconcile;
 mod source;
 mod verify;
 mod write;
@@ -61,6 +62,17 @@ pub struct Order {
     pub clean: bool,
     /// Make a file in this format of each that there is.
     pub convert: Option<Format>,
+    /// Hold the files against the hourly statistics again.
+    pub reconcile: Option<Reconcile>,
+}
+
+/// What is done about differences.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reconcile {
+    /// They are listed.
+    Compare,
+    /// The hourly rows that differ are made anew from the files.
+    Repair,
 }
 
 /// How far a run came.
@@ -191,13 +203,14 @@ enum Step {
     Begin(ArchiveName, Source),
     Write(usize),
     Verify(usize),
+    Reconcile(Reconcile),
     Publish,
     Clean(usize),
     Finish(Outcome),
 }
 
 impl<S: Store> Run<'_, S> {
-    async fn work(&mut self, order: Order) -> Result<Outcome> {
+    async fn work(&mut self, mut order: Order) -> Result<Outcome> {
         let mut supplements = 0;
         loop {
             if self.is_spent() {
@@ -216,11 +229,16 @@ impl<S: Store> Run<'_, S> {
                 }
                 Step::Write(index) => self.write(index).await?,
                 Step::Verify(index) => self.verify(index).await?,
+                Step::Reconcile(how) => {
+                    self.reconcile(how).await?;
+                    order.reconcile = None;
+                }
                 Step::Publish => self.publish().await?,
                 Step::Clean(index) => self.clean(index).await?,
                 Step::Finish(outcome) => {
                     self.held.record.error = None;
-                    if self.held != self.saved {
+                    // Of a day without events there is nothing to know.
+                    if self.held != self.saved && outcome != Outcome::Nothing {
                         self.save(None, &[]).await?;
                     }
                     return Ok(outcome);
@@ -246,6 +264,9 @@ impl<S: Store> Run<'_, S> {
                     return Ok(Step::Begin(ArchiveName { format, ..original.path }, Source::Twin));
                 }
             }
+        }
+        if let Some(how) = order.reconcile.filter(|_| !record.files.is_empty()) {
+            return Ok(Step::Reconcile(how));
         }
         if !record.published && !record.files.is_empty() {
             return Ok(Step::Publish);

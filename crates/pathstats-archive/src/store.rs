@@ -1,7 +1,7 @@
 //! The I/O of an archive run, behind a trait, so that every failure is tried natively.
 
 use pathstats_model::hour::EventDate;
-use pathstats_model::{EventId, HourBucket, TrafficEvent};
+use pathstats_model::{EventId, HourBucket, PathHourStats, TrafficEvent};
 use serde::{Deserialize, Serialize};
 
 use crate::name::ArchiveName;
@@ -107,6 +107,16 @@ pub trait Store {
 
     /// The hourly statistics of an hour, without sketches, by path.
     async fn hourly(&self, hour: HourBucket) -> Result<Vec<HourlyRow>, Self::Error>;
+
+    /// Writes these statistics over the hourly rows of their paths, without touching a revision: the
+    /// object of a path and hour, while it lives, stays the one that counts. A row that is not there
+    /// is written, sealed when no object can be there either. The row of a path of which
+    /// nothing was counted is deleted.
+    async fn rewrite_hour(
+        &self,
+        hour: HourBucket,
+        statistics: &[(String, PathHourStats)],
+    ) -> Result<(), Self::Error>;
 
     /// Pages of a file from this number on, in order, at most `limit`.
     async fn pages(&self, file: ArchiveName, from: u32, limit: u32) -> Result<Vec<Page>, Self::Error>;

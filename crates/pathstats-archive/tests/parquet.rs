@@ -110,7 +110,7 @@ fn series(count: u32) -> Vec<TrafficEvent> {
     let event = |n: u32| TrafficEvent {
         path: format!("/p/{}", n % 17),
         status: [200, 404, 503][n as usize % 3],
-        response_time_us: (n % 5 != 0).then_some(n * 7),
+        response_time_us: (!n.is_multiple_of(5)).then_some(n * 7),
         ..minimal(id(n))
     };
     let mut events: Vec<_> = (0..count).map(event).collect();

@@ -9,7 +9,8 @@ use std::collections::BTreeSet;
 
 use pathstats_archive::name::Format;
 use pathstats_archive::record::Stage;
-use pathstats_archive::run::{Order, Outcome, RunError};
+use pathstats_archive::run::{Order, Outcome, Reconcile, RunError};
+use pathstats_archive::tally::Figures;
 use pathstats_model::{EventId, TrafficEvent};
 use support::{event, settings, Fault, World, ALL, PART_BYTES};
 
@@ -63,7 +64,7 @@ fn a_small_day_goes_up_in_one_piece_and_an_empty_one_not_at_all() {
     assert_eq!(ids(&world.archived()), ids(&all));
     let world = World::new([]);
     assert_eq!(world.run(&settings(JSONL), ALL, None).unwrap(), Outcome::Nothing);
-    assert!(world.objects().is_empty());
+    assert!(world.objects().is_empty() && !world.has_record());
 }
 
 /// Every call, before and after its effect: a death there, and the next runs make it whole.
@@ -233,7 +234,7 @@ fn an_order_to_convert_makes_the_twin_of_every_file() {
     finish(&world, JSONL, 1);
     world.arrive(events(400..410));
     finish(&world, JSONL, 1);
-    let convert = Order { archive: false, clean: false, convert: Some(Format::Parquet) };
+    let convert = Order { archive: false, clean: false, convert: Some(Format::Parquet), reconcile: None };
     assert_eq!(world.run(&settings(JSONL), convert, None).unwrap(), Outcome::Done);
     let record = world.record();
     assert_eq!(record.files.len(), 4);
@@ -260,6 +261,16 @@ fn what_differs_from_the_statistics_is_listed_path_by_path() {
         .differences
         .iter()
         .all(|d| d.hour == hour || (d.hour == hour.plus(1) && d.path == "/api/1")));
+
+    // Compared again, it is the same; repaired, it is equal.
+    let order = |how| Order { archive: false, clean: false, convert: None, reconcile: Some(how) };
+    world.run(&settings(JSONL), order(Reconcile::Compare), None).unwrap();
+    assert_eq!(world.record().reconciliation.differences, found.differences);
+    world.tamper(|hourly| {
+        hourly.insert((hour.plus(2), "/never".to_owned()), Figures { requests: 3, ..Figures::default() });
+    });
+    world.run(&settings(JSONL), order(Reconcile::Repair), None).unwrap();
+    world.check(&ids(&events(0..400)));
 }
 
 #[test]

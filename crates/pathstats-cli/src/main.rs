@@ -1,6 +1,7 @@
-//! `pathstats`, the command line: replays access logs into `POST /collect`, and generates
-//! realistic traffic.
+//! `pathstats`, the command line: replays access logs into `POST /collect`, generates realistic
+//! traffic, reads archives and restores from them.
 
+mod archive;
 mod clock;
 mod failure;
 mod formats;
@@ -8,6 +9,7 @@ mod generate;
 mod moment;
 mod progress;
 mod replay;
+mod restore;
 mod secrets;
 
 use std::process::ExitCode;
@@ -24,7 +26,9 @@ use clap::{Parser, Subcommand};
 Examples:
   pathstats generate --events 100000 --out traffic.jsonl.gz
   pathstats replay traffic.jsonl.gz
-  pathstats replay --shift-to now '/var/log/nginx/access.log*'"
+  pathstats replay --shift-to now '/var/log/nginx/access.log*'
+  pathstats archive verify backup/
+  pathstats restore --to https://stats.example.com backup/"
 )]
 struct Cli {
     #[command(subcommand)]
@@ -35,6 +39,8 @@ struct Cli {
 enum Command {
     Replay(replay::ReplayArgs),
     Generate(generate::GenerateArgs),
+    Archive(archive::ArchiveArgs),
+    Restore(restore::RestoreArgs),
 }
 
 fn main() -> ExitCode {
@@ -50,6 +56,8 @@ fn main() -> ExitCode {
     };
     let result = match cli.command {
         Command::Replay(args) => replay::run(&args).map(ExitCode::from),
+        Command::Archive(args) => archive::run(&args).map(ExitCode::from),
+        Command::Restore(args) => restore::run(&args).map(ExitCode::from),
         Command::Generate(args) => generate::run(&args).map(|()| ExitCode::SUCCESS),
     };
     result.unwrap_or_else(|failure| {

@@ -12,6 +12,9 @@ pub const IP_HASH_SECRET: &str = "IP_HASH_SECRET";
 /// The variable with the token that `/collect` asks for.
 pub const INGEST_TOKEN: &str = "INGEST_TOKEN";
 
+/// The variable with the bearer token for archives that URLs name.
+pub const ARCHIVE_TOKEN: &str = "ARCHIVE_TOKEN";
+
 /// The secret in `file` when one is given, and otherwise in the environment. An empty one is none.
 pub fn read(variable: &str, file: Option<&Path>) -> Result<Option<String>, Failure> {
     let secret = match file {

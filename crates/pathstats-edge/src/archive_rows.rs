@@ -7,13 +7,14 @@ use pathstats_archive::page::Page;
 use pathstats_archive::record::DayRecord;
 use pathstats_archive::store::{Batch, Deleted, Held, Lease, Usage};
 use pathstats_archive::tally::{Figures, HourlyRow};
+use pathstats_model::cadence::may_be_sealed;
 use pathstats_model::hour::EventDate;
-use pathstats_model::{EventId, HourBucket, TrafficEvent};
+use pathstats_model::{EventId, HourBucket, PathHourStats, TrafficEvent};
 use serde::Deserialize;
 use wasm_bindgen::JsValue;
 use worker::{D1Database, D1Result, Error, Result};
 
-use crate::database::{count, from_hex, integer};
+use crate::database::{count, from_hex, hour_columns, integer};
 
 /// Fewest rows that are asked for at once: as many of the widest as fit in a value of D1 (2 MB).
 const FEWEST_ROWS: usize = 256;
@@ -346,6 +347,46 @@ impl ArchiveRows {
                 return Ok(all);
             }
         }
+    }
+
+    /// See [`Store::rewrite_hour`](pathstats_archive::store::Store::rewrite_hour).
+    ///
+    /// # Errors
+    ///
+    /// When D1 refuses. The rows may still be written.
+    pub async fn rewrite_hour(
+        &self,
+        hour: HourBucket,
+        statistics: &[(String, PathHourStats)],
+        now_ms: i64,
+    ) -> Result<()> {
+        const WRITE: &str = "INSERT INTO path_stats_hourly (path, hour_bucket, requests, errors, \
+             sum_response_time, count_response_time, unique_ips, estimated_requests, p50, p95, p99, \
+             revision, sealed_at, updated_at, sketches) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, 0, ?12, ?13, ?14) \
+             ON CONFLICT (hour_bucket, path) DO UPDATE SET requests = excluded.requests, \
+             errors = excluded.errors, sum_response_time = excluded.sum_response_time, \
+             count_response_time = excluded.count_response_time, unique_ips = excluded.unique_ips, \
+             estimated_requests = excluded.estimated_requests, p50 = excluded.p50, p95 = excluded.p95, \
+             p99 = excluded.p99, updated_at = excluded.updated_at, sketches = excluded.sketches";
+        const DELETE: &str = "DELETE FROM path_stats_hourly WHERE path = ?1 AND hour_bucket = ?2";
+        let sealed_at = if may_be_sealed(hour, now_ms) { integer(now_ms) } else { JsValue::NULL };
+        let rows: Vec<(&str, Vec<JsValue>)> = statistics
+            .iter()
+            .map(|(path, stats)| {
+                if stats.counters.requests == 0 {
+                    return (DELETE, vec![path.into(), hour.to_string().into()]);
+                }
+                let sketches = js_sys::Uint8Array::from(stats.to_bytes().as_slice());
+                let mut values = hour_columns(path, hour, stats).to_vec();
+                values.extend([sealed_at.clone(), integer(now_ms), sketches.into()]);
+                (WRITE, values)
+            })
+            .collect();
+        let statements: Vec<(&str, &[JsValue])> =
+            rows.iter().map(|(sql, values)| (*sql, values.as_slice())).collect();
+        self.transaction(&statements).await?;
+        Ok(())
     }
 
     /// See [`Store::pages`](pathstats_archive::store::Store::pages).

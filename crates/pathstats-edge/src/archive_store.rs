@@ -6,7 +6,7 @@ use pathstats_archive::record::DayRecord;
 use pathstats_archive::store::{Batch, Deleted, Lease, Store, Usage};
 use pathstats_archive::tally::HourlyRow;
 use pathstats_model::hour::EventDate;
-use pathstats_model::{EventId, HourBucket};
+use pathstats_model::{EventId, HourBucket, PathHourStats};
 use worker::kv::KvStore;
 use worker::{Bucket, Conditional, Data, Error, Range, Result, UploadedPart};
 
@@ -20,6 +20,21 @@ const METADATA_TTL_SECONDS: u64 = 365 * 86_400;
 #[must_use]
 pub fn metadata_key(date: EventDate) -> String {
     format!("archive:metadata:{date}")
+}
+
+/// What a store answered, in one line: the platform's errors come with a stack of JavaScript.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Refusal(String);
+
+type Answer<T> = core::result::Result<T, Refusal>;
+
+impl From<Error> for Refusal {
+    fn from(error: Error) -> Self {
+        let text = error.to_string();
+        let message = text.split_once("Error: ").map_or(text.as_str(), |(_, message)| message);
+        Self(message.lines().next().unwrap_or_default().trim_end_matches([')', ',']).to_owned())
+    }
 }
 
 /// Where an archive run reads and writes.
@@ -43,6 +58,13 @@ impl ArchiveStore {
         &self.rows
     }
 
+    async fn write_metadata(&self, record: &DayRecord) -> Result<()> {
+        let text = serde_json::to_string(record)?;
+        let put = self.kv.put(&metadata_key(record.date), text)?;
+        put.expiration_ttl(METADATA_TTL_SECONDS).execute().await?;
+        Ok(())
+    }
+
     /// The bucket.
     #[must_use]
     pub const fn bucket(&self) -> &Bucket {
@@ -51,7 +73,7 @@ impl ArchiveStore {
 }
 
 impl Store for ArchiveStore {
-    type Error = Error;
+    type Error = Refusal;
 
     fn now_ms(&self) -> i64 {
         now_ms()
@@ -66,8 +88,8 @@ impl Store for ArchiveStore {
         Usage { peak_memory_bytes, ..self.rows.usage() }
     }
 
-    async fn lease(&self, date: EventDate, owner: &str, until_ms: i64) -> Result<Lease> {
-        self.rows.lease(date, owner, until_ms, now_ms()).await
+    async fn lease(&self, date: EventDate, owner: &str, until_ms: i64) -> Answer<Lease> {
+        Ok(self.rows.lease(date, owner, until_ms, now_ms()).await?)
     }
 
     async fn save(
@@ -77,66 +99,70 @@ impl Store for ArchiveStore {
         record: &DayRecord,
         carry: &[u8],
         pages: (ArchiveName, &[Page]),
-    ) -> Result<bool> {
-        self.rows.save(owner, until_ms, record, carry, pages).await
+    ) -> Answer<bool> {
+        Ok(self.rows.save(owner, until_ms, record, carry, pages).await?)
     }
 
-    async fn release(&self, date: EventDate, owner: &str) -> Result<()> {
-        self.rows.release(date, owner).await
+    async fn release(&self, date: EventDate, owner: &str) -> Answer<()> {
+        Ok(self.rows.release(date, owner).await?)
     }
 
-    async fn events(&self, date: EventDate, after: Option<EventId>, limit: usize) -> Result<Batch> {
-        self.rows.events(date, after, limit).await
+    async fn events(&self, date: EventDate, after: Option<EventId>, limit: usize) -> Answer<Batch> {
+        Ok(self.rows.events(date, after, limit).await?)
     }
 
-    async fn has_events(&self, date: EventDate) -> Result<bool> {
-        self.rows.has_events(date).await
+    async fn has_events(&self, date: EventDate) -> Answer<bool> {
+        Ok(self.rows.has_events(date).await?)
     }
 
-    async fn delete_range(&self, first: EventId, last: EventId, records: u32) -> Result<Deleted> {
-        self.rows.delete_range(first, last, records).await
+    async fn delete_range(&self, first: EventId, last: EventId, records: u32) -> Answer<Deleted> {
+        Ok(self.rows.delete_range(first, last, records).await?)
     }
 
-    async fn delete_ids(&self, ids: &[EventId]) -> Result<u64> {
-        self.rows.delete_ids(ids).await
+    async fn delete_ids(&self, ids: &[EventId]) -> Answer<u64> {
+        Ok(self.rows.delete_ids(ids).await?)
     }
 
-    async fn hourly(&self, hour: HourBucket) -> Result<Vec<HourlyRow>> {
-        self.rows.hourly(hour).await
+    async fn hourly(&self, hour: HourBucket) -> Answer<Vec<HourlyRow>> {
+        Ok(self.rows.hourly(hour).await?)
     }
 
-    async fn pages(&self, file: ArchiveName, from: u32, limit: u32) -> Result<Vec<Page>> {
-        self.rows.pages(file, from, limit).await
+    async fn rewrite_hour(&self, hour: HourBucket, statistics: &[(String, PathHourStats)]) -> Answer<()> {
+        Ok(self.rows.rewrite_hour(hour, statistics, now_ms()).await?)
     }
 
-    async fn pages_within(&self, file: ArchiveName, first: EventId, last: EventId) -> Result<Vec<Page>> {
-        self.rows.pages_within(file, first, last).await
+    async fn pages(&self, file: ArchiveName, from: u32, limit: u32) -> Answer<Vec<Page>> {
+        Ok(self.rows.pages(file, from, limit).await?)
     }
 
-    async fn length(&self, file: ArchiveName) -> Result<Option<u64>> {
+    async fn pages_within(&self, file: ArchiveName, first: EventId, last: EventId) -> Answer<Vec<Page>> {
+        Ok(self.rows.pages_within(file, first, last).await?)
+    }
+
+    async fn length(&self, file: ArchiveName) -> Answer<Option<u64>> {
         Ok(self.bucket.head(file.to_string()).await?.map(|object| object.size()))
     }
 
-    async fn read(&self, file: ArchiveName, offset: u64, length: u64) -> Result<Vec<u8>> {
+    async fn read(&self, file: ArchiveName, offset: u64, length: u64) -> Answer<Vec<u8>> {
         let name = file.to_string();
         let range = Range::OffsetWithLength { offset, length };
-        let missing = || Error::RustError(format!("{name} is not in the bucket"));
+        let missing = || Refusal(format!("{name} is not in the bucket"));
         let object = self.bucket.get(&name).range(range).execute().await?.ok_or_else(missing)?;
         let bytes = object.body().ok_or_else(missing)?.bytes().await?;
         if bytes.len() as u64 != length {
             let found = bytes.len();
-            return Err(Error::RustError(format!("{name} gave {found} of {length} bytes from {offset}")));
+            return Err(Refusal(format!("{name} gave {found} of {length} bytes from {offset}")));
         }
         Ok(bytes)
     }
 
-    async fn put_new(&self, file: ArchiveName, bytes: Vec<u8>) -> Result<bool> {
+    async fn put_new(&self, file: ArchiveName, bytes: Vec<u8>) -> Answer<bool> {
         let absent = Conditional { etag_does_not_match: Some("*".to_owned()), ..Conditional::default() };
         let put = self.bucket.put(file.to_string(), Data::Bytes(bytes)).only_if(absent);
         Ok(put.execute().await?.is_some())
     }
 
-    async fn begin_upload(&self, file: ArchiveName) -> Result<String> {
+    async fn begin_upload(&self, file: ArchiveName) -> Answer<String> {
         let upload = self.bucket.create_multipart_upload(file.to_string()).execute().await?;
         Ok(upload.upload_id().await)
     }
@@ -147,13 +173,13 @@ impl Store for ArchiveStore {
         upload: &str,
         number: u32,
         bytes: Vec<u8>,
-    ) -> Result<String> {
+    ) -> Answer<String> {
         let upload = self.bucket.resume_multipart_upload(file.to_string(), upload)?;
         let part = upload.upload_part(part_number(number)?, Data::Bytes(bytes)).await?;
         Ok(part.etag())
     }
 
-    async fn complete_upload(&self, file: ArchiveName, upload: &str, etags: &[String]) -> Result<()> {
+    async fn complete_upload(&self, file: ArchiveName, upload: &str, etags: &[String]) -> Answer<()> {
         let upload = self.bucket.resume_multipart_upload(file.to_string(), upload)?;
         let parts = (1..)
             .zip(etags)
@@ -162,19 +188,16 @@ impl Store for ArchiveStore {
         Ok(())
     }
 
-    async fn abort_upload(&self, file: ArchiveName, upload: &str) -> Result<()> {
+    async fn abort_upload(&self, file: ArchiveName, upload: &str) -> Answer<()> {
         let upload = self.bucket.resume_multipart_upload(file.to_string(), upload)?;
         match upload.abort().await {
             Err(error) if error.to_string().contains("does not exist") => Ok(()),
-            aborted => aborted,
+            aborted => Ok(aborted?),
         }
     }
 
-    async fn publish(&self, record: &DayRecord) -> Result<()> {
-        let text = serde_json::to_string(record)?;
-        let put = self.kv.put(&metadata_key(record.date), text)?;
-        put.expiration_ttl(METADATA_TTL_SECONDS).execute().await?;
-        Ok(())
+    async fn publish(&self, record: &DayRecord) -> Answer<()> {
+        Ok(self.write_metadata(record).await?)
     }
 }
 

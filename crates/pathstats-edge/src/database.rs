@@ -5,7 +5,7 @@ use pathstats_model::calls::RowState;
 use pathstats_model::hour::{HourBucket, PathHour};
 use pathstats_model::ingest::DeadLetter;
 use pathstats_model::limits::MAX_PARAMETER_BYTES;
-use pathstats_model::{EventId, TrafficEvent};
+use pathstats_model::{EventId, PathHourStats, TrafficEvent};
 use serde::{Deserialize, Serialize};
 use wasm_bindgen::JsValue;
 use worker::{D1Database, D1PreparedStatement, Error, Result};
@@ -124,30 +124,10 @@ impl Database {
              p99 = excluded.p99, revision = excluded.revision, sealed_at = NULL, \
              updated_at = excluded.updated_at, sketches = excluded.sketches \
              WHERE excluded.revision > path_stats_hourly.revision";
-        let stats = &row.stats;
-        let counters = &stats.counters;
-        let percentile = |q| stats.latency.percentile_ms(q).map_or(JsValue::NULL, JsValue::from_f64);
-        let sketches = js_sys::Uint8Array::from(stats.to_bytes().as_slice());
-        self.d1
-            .prepare(UPSERT)
-            .bind(&[
-                row.key.path.as_str().into(),
-                row.key.hour.to_string().into(),
-                count(counters.requests),
-                count(counters.errors),
-                counters.sum_response_time_ms().into(),
-                count(counters.count_response_time),
-                count(stats.clients.estimate()),
-                counters.estimated_requests().into(),
-                percentile(0.50),
-                percentile(0.95),
-                percentile(0.99),
-                count(row.revision),
-                integer(now_ms),
-                sketches.into(),
-            ])?
-            .run()
-            .await?;
+        let sketches = js_sys::Uint8Array::from(row.stats.to_bytes().as_slice());
+        let mut values = hour_columns(&row.key.path, row.key.hour, &row.stats).to_vec();
+        values.extend([count(row.revision), integer(now_ms), sketches.into()]);
+        self.d1.prepare(UPSERT).bind(&values)?.run().await?;
         Ok(())
     }
 
@@ -327,6 +307,25 @@ fn json_parameters<T: Serialize>(rows: impl Iterator<Item = T>) -> Result<Vec<St
         parameters.push(open);
     }
     Ok(parameters)
+}
+
+/// The columns of an hourly row from `path` to `p99`, in the order of the table.
+pub(crate) fn hour_columns(path: &str, hour: HourBucket, stats: &PathHourStats) -> [JsValue; 11] {
+    let counters = &stats.counters;
+    let percentile = |q| stats.latency.percentile_ms(q).map_or(JsValue::NULL, JsValue::from_f64);
+    [
+        path.into(),
+        hour.to_string().into(),
+        count(counters.requests),
+        count(counters.errors),
+        counters.sum_response_time_ms().into(),
+        count(counters.count_response_time),
+        count(stats.clients.estimate()),
+        counters.estimated_requests().into(),
+        percentile(0.50),
+        percentile(0.95),
+        percentile(0.99),
+    ]
 }
 
 /// A count as a JavaScript number: D1 takes no larger integers than 2^53 exactly.

@@ -10,7 +10,7 @@ pub const UPDATES_PER_SNAPSHOT: u64 = 10;
 /// first and is then tested, so that it is never tested at 0.
 #[must_use]
 pub const fn asks_for_snapshot(update_count: u64) -> bool {
-    update_count > 0 && update_count % UPDATES_PER_SNAPSHOT == 0
+    update_count > 0 && update_count.is_multiple_of(UPDATES_PER_SNAPSHOT)
 }
 
 /// The times between which an object writes to D1.

@@ -212,7 +212,8 @@ mod tests {
 
     #[test]
     fn a_row_reads_as_the_event_it_was_stored_from() {
-        let row = r#"["1730956800000-a1b2c3d4","/api/foo","GET",200,12.5,"0123456789abcdef","curl/8","CN",0.25]"#;
+        let row =
+            r#"["1730956800000-a1b2c3d4","/api/foo","GET",200,12.5,"0123456789abcdef","curl/8","CN",0.25]"#;
         assert_eq!(TrafficEvent::from_row(row), TrafficEvent::from_json(FULL));
         let row = r#"["1730956800000-a1b2c3d4","/api/foo","GET",200,null,null,null,null,1]"#;
         assert_eq!(TrafficEvent::from_row(row), TrafficEvent::from_json(MINIMAL));

@@ -10,7 +10,8 @@
 //! | hours, days and keys | [`hour`] |
 //! | what is counted | [`stats`], [`latency`], [`clients`] |
 //! | exactly once | [`ingest`], [`aggregator`], [`ledger`], [`packed`] |
-//! | when things happen | [`cadence`], [`backoff`], [`snapshot`], [`freshness`], [`retention`] |
+//! | when things happen | [`cadence`], [`backoff`], [`snapshot`], [`freshness`] |
+//! | how long things stay | [`retention`], [`rollup`], [`capacity`] |
 //! | what crosses between Workers | [`calls`], [`problem`] |
 //! | limits and configuration | [`limits`], [`config`], [`access`] |
 
@@ -19,6 +20,7 @@ pub mod aggregator;
 pub mod backoff;
 pub mod cadence;
 pub mod calls;
+pub mod capacity;
 pub mod client_ip;
 pub mod clients;
 pub mod config;
@@ -35,6 +37,7 @@ pub mod packed;
 pub mod path_policy;
 pub mod problem;
 pub mod retention;
+pub mod rollup;
 pub mod sampling;
 pub mod snapshot;
 pub mod stats;

@@ -45,22 +45,10 @@ export async function startOnState({ vars = {} } = {}) {
     /** Rows whose path begins with `prefix`, which is taken off, so that they compare with those of another prefix. */
     hours: (prefix) => rows(`SELECT substr(path, ?) AS path, ${COLUMNS} FROM path_stats_hourly WHERE path LIKE ? ORDER BY path, hour_bucket`, prefix.length + 1, `${prefix}/%`),
     rawCount: async (prefix) => (await rows("SELECT count(*) AS n FROM traffic_events WHERE path LIKE ?", `${prefix}/%`))[0].n,
-    /** Has KV refuse everything while `act` runs: the table of its entries has another name meanwhile. */
-    withoutKv: async (act) => {
-      const folder = join(runtime.state, "kv", "miniflare-KVNamespaceObject");
-      const file = readdirSync(folder).find((name) => name.endsWith(".sqlite") && name !== "metadata.sqlite");
-      const rename = (from, to) => {
-        const database = new DatabaseSync(join(folder, file), { timeout: 5_000 });
-        database.exec(`ALTER TABLE ${from} RENAME TO ${to}`);
-        database.close();
-      };
-      rename("_mf_entries", "gone");
-      try {
-        return await act();
-      } finally {
-        rename("gone", "_mf_entries");
-      }
-    },
+    /** Has KV refuse everything while `act` runs. */
+    withoutKv: (act) => withoutTable(runtime.state, "kv/miniflare-KVNamespaceObject", "_mf_entries", act),
+    /** Has R2 refuse everything that is in parts while `act` runs. */
+    withoutR2: (act) => withoutTable(runtime.state, "r2/miniflare-R2BucketObject", "_mf_multipart_parts", act),
     /** Opens the database of an object that was evicted, calls `act` with it, and closes it. */
     withObject: async (name, act) => {
       await runtime.evict("consumer", "AggregatorDO", { name });
@@ -73,4 +61,21 @@ export async function startOnState({ vars = {} } = {}) {
       }
     },
   };
+}
+
+/** Gives a table of the runtime's own another name while `act` runs, so that its store refuses. */
+async function withoutTable(state, store, table, act) {
+  const folder = join(state, store);
+  const file = readdirSync(folder).find((name) => name.endsWith(".sqlite") && name !== "metadata.sqlite");
+  const rename = (from, to) => {
+    const database = new DatabaseSync(join(folder, file), { timeout: 5_000 });
+    database.exec(`ALTER TABLE ${from} RENAME TO ${to}`);
+    database.close();
+  };
+  rename(table, "gone");
+  try {
+    return await act();
+  } finally {
+    rename("gone", table);
+  }
 }

@@ -3,13 +3,15 @@
 //! | what comes | where it goes |
 //! | --- | --- |
 //! | `GET /admin/archive/status` | [`status`]: the days and how far each is; with `?date=`, all of one |
-//! | `POST /admin/archive/trigger`, `/convert`, `POST /admin/cleanup/trigger` | [`orders`]: one day, now |
+//! | `POST /admin/archive/trigger`, `/admin/archive/convert`, `/admin/cleanup/trigger`, `/admin/reconcile` | [`orders`]: one day, now |
+//! | `GET /admin/archive/query`, `/admin/archive/download`, `/paths/events/export` | [`reading`]: what was recorded |
 //! | the cron of every night, and that of every ten minutes | [`nightly`]: what is due, what is unfinished |
 //!
 //! It is reached by the api's service binding alone: it has no route.
 
 mod nightly;
 mod orders;
+mod reading;
 mod settings;
 mod status;
 
@@ -22,8 +24,14 @@ use worker::{event, Context, Env, Method, Request, Response, Result, ScheduleCon
 async fn fetch(mut request: Request, env: Env, context: Context) -> Result<Response> {
     let path = request.path();
     let accepted = match path.as_str() {
-        "/admin/archive/status" => Method::Get,
-        "/admin/archive/trigger" | "/admin/archive/convert" | "/admin/cleanup/trigger" => Method::Post,
+        "/admin/archive/status"
+        | "/admin/archive/query"
+        | "/admin/archive/download"
+        | "/paths/events/export" => Method::Get,
+        "/admin/archive/trigger"
+        | "/admin/archive/convert"
+        | "/admin/cleanup/trigger"
+        | "/admin/reconcile" => Method::Post,
         _ => return http::problem(&Problem::not_found(&path)),
     };
     if request.method() != accepted {
@@ -35,6 +43,9 @@ async fn fetch(mut request: Request, env: Env, context: Context) -> Result<Respo
     };
     match path.as_str() {
         "/admin/archive/status" => status::answer(&request, &env, &config).await,
+        "/admin/archive/query" | "/admin/archive/download" | "/paths/events/export" => {
+            reading::answer(&request, &path, &env).await
+        }
         _ => orders::take(&mut request, &path, env, context, config).await,
     }
 }

@@ -50,12 +50,15 @@ async fn todo(store: &ArchiveStore, config: &ArchiveConfig) -> Result<BTreeMap<E
         let record: DayRecord = serde_json::from_str(&row.record)?;
         // One that is whole and was not to be cleaned waits until it is due.
         if record.clean || record.files.iter().any(|file| !file.is_whole()) {
-            todo.insert(row.date, Order { archive: true, clean: record.clean, convert: None });
+            todo.insert(
+                row.date,
+                Order { archive: true, clean: record.clean, convert: None, reconcile: None },
+            );
         }
     }
     for date in store.rows().days_with_events(MAX_DAYS).await? {
         if day(date, now, config.raw_days).due {
-            todo.insert(date, Order { archive: true, clean: true, convert: None });
+            todo.insert(date, Order { archive: true, clean: true, convert: None, reconcile: None });
         }
     }
     Ok(todo)

@@ -5,7 +5,7 @@ use core::time::Duration;
 use pathstats_archive::config::ArchiveConfig;
 use pathstats_archive::name::Format;
 use pathstats_archive::record::DayRecord;
-use pathstats_archive::run::{run, Budget, Order, Outcome, RunError};
+use pathstats_archive::run::{run, Budget, Order, Outcome, Reconcile, RunError};
 use pathstats_edge::archive_store::ArchiveStore;
 use pathstats_edge::clock::now_ms;
 use pathstats_edge::http::{self, read_body, Body};
@@ -29,6 +29,8 @@ const BEHIND_MS: i64 = 20_000;
 /// How long a run lasts for which the client waits.
 const WAITED_FOR_MS: i64 = 300_000;
 
+const NOTHING: Order = Order { archive: false, clean: false, convert: None, reconcile: None };
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Wanted {
@@ -39,6 +41,9 @@ struct Wanted {
     /// Whether what is archived is deleted from the database.
     #[serde(default = "yes")]
     clean: bool,
+    /// Whether hourly rows that differ from the archive are made anew.
+    #[serde(default)]
+    repair: bool,
 }
 
 const fn yes() -> bool {
@@ -63,10 +68,14 @@ pub async fn take(
                 Format::Jsonl => Format::Parquet,
                 Format::Parquet => Format::Jsonl,
             };
-            Order { archive: false, clean: false, convert: Some(format) }
+            Order { convert: Some(format), ..NOTHING }
         }
-        "/admin/cleanup/trigger" => Order { archive: false, clean: true, convert: None },
-        _ => Order { archive: true, clean: wanted.clean, convert: None },
+        "/admin/cleanup/trigger" => Order { clean: true, ..NOTHING },
+        "/admin/reconcile" => {
+            let how = if wanted.repair { Reconcile::Repair } else { Reconcile::Compare };
+            Order { reconcile: Some(how), ..NOTHING }
+        }
+        _ => Order { archive: true, clean: wanted.clean, ..NOTHING },
     };
     let store = store(&env)?;
     if !wanted.wait {

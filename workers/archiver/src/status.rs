@@ -23,13 +23,13 @@ pub async fn answer(request: &Request, env: &Env, config: &ArchiveConfig) -> Res
     let date = url.query_pairs().find(|(name, _)| name == "date").map(|(_, value)| value);
     let found = match date {
         None => list(env, config).await,
-        Some(text) => match text.parse::<EventDate>() {
-            Ok(date) => one(env, config, date).await,
-            Err(_) => {
+        Some(text) => {
+            let Ok(date) = text.parse::<EventDate>() else {
                 let expected = "a day of UTC, as in 2025-10-15";
                 return http::problem(&Problem::parameter("date", &text, expected));
-            }
-        },
+            };
+            one(env, config, date).await
+        }
     };
     match found {
         Ok(Some(value)) => http::json(200, &value),
@@ -62,9 +62,8 @@ async fn list(env: &Env, config: &ArchiveConfig) -> Result<Option<Value>> {
 }
 
 async fn one(env: &Env, config: &ArchiveConfig, date: EventDate) -> Result<Option<Value>> {
-    use pathstats_archive::store::Store;
     let store = store(env)?;
-    let in_database = store.has_events(date).await?;
+    let in_database = store.rows().has_events(date).await?;
     let record = store.rows().record(date).await?;
     if record.is_none() && !in_database {
         return Ok(None);

@@ -32,7 +32,12 @@ impl<S: Store> Run<'_, S> {
                 return Err(RunError::Record(format!("page {cleaned} of {} is missing", file.path)));
             }
             for page in &pages {
-                self.clean_page(index, page).await?;
+                if let Err(error) = self.clean_page(index, page).await {
+                    // How far it came is part of the record; refused as well, the pages are found
+                    // empty by the next run.
+                    let _ = self.save(None, &[]).await;
+                    return Err(error);
+                }
                 self.held.record.deleted += u64::from(page.records);
                 cleaned += 1;
                 self.file(index)?.cleaned_pages = cleaned;

@@ -5,11 +5,10 @@ use std::collections::HashSet;
 use pathstats_model::{EventId, TrafficEvent};
 
 use super::{Context, Result, Run, RunError};
-use crate::name::{ArchiveName, Format};
+use crate::name::ArchiveName;
 use crate::page::{Page, MAX_PAGE_EVENTS, PAGE_BYTES};
 use crate::record::Writing;
 use crate::store::Store;
-use crate::{jsonl, parquet};
 
 /// Events for a page.
 pub(super) struct Portion {
@@ -118,15 +117,9 @@ impl<S: Store> Run<'_, S> {
     }
 }
 
-/// Checks a page's bytes and decodes its events, by id.
+/// A page's events, by id.
 pub(super) fn decode(file: ArchiveName, page: &Page, bytes: &[u8]) -> Result<Vec<TrafficEvent>> {
-    let wrong = |error| RunError::Page { file, error };
-    page.check(bytes).map_err(wrong)?;
-    match file.format {
-        Format::Jsonl => jsonl::decode(bytes),
-        Format::Parquet => parquet::decode(&page.metadata, bytes),
-    }
-    .map_err(wrong)
+    page.decode(file.format, bytes).map_err(|error| RunError::Page { file, error })
 }
 
 /// How many of these events make a page: as many as have [`PAGE_BYTES`] of JSON lines, and at least

@@ -179,7 +179,7 @@ impl<S: Store> Run<'_, S> {
         Ok(())
     }
 
-    async fn pages_of_hour(&mut self, file: ArchiveName, hour: HourBucket) -> Result<Vec<Page>> {
+    pub(super) async fn pages_of_hour(&mut self, file: ArchiveName, hour: HourBucket) -> Result<Vec<Page>> {
         let (Ok(first), Ok(last)) =
             (EventId::from_parts(hour.start_ms(), 0), EventId::from_parts(hour.end_ms() - 1, u32::MAX))
         else {

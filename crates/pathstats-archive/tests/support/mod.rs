@@ -13,14 +13,14 @@ use pathstats_archive::store::{Batch, Deleted, Held, Lease, Store, Usage};
 use pathstats_archive::tally::{Figures, HourlyRow};
 use pathstats_model::event::response_time_us;
 use pathstats_model::hour::EventDate;
-use pathstats_model::{EventId, HourBucket, TrafficEvent};
+use pathstats_model::{EventId, HourBucket, PathHourStats, TrafficEvent};
 use sha2::{Digest, Sha256};
 
 pub const PART_BYTES: u64 = 20_000;
 const LEASE_MS: i64 = 60_000;
 
 /// Both orders at once: what the nightly cron does.
-pub const ALL: Order = Order { archive: true, clean: true, convert: None };
+pub const ALL: Order = Order { archive: true, clean: true, convert: None, reconcile: None };
 
 pub fn settings(formats: (Format, Option<Format>)) -> Settings {
     Settings { formats, part_bytes: PART_BYTES, lease_ms: LEASE_MS, hourly_days: 90 }
@@ -79,7 +79,7 @@ pub fn event(n: u32) -> TrafficEvent {
         id: EventId::from_parts(at, n.wrapping_mul(2_654_435_761)).unwrap(),
         path: format!("/api/{}", n % 23),
         method: "GET".to_owned(),
-        status: if n % 9 == 0 { 500 } else { 200 },
+        status: if n.is_multiple_of(9) { 500 } else { 200 },
         response_time_us: Some(response_time_us(f64::from(n % 1000) / 8.0).unwrap()),
         client_ip_hash: Some(u64::from(n).wrapping_mul(0x9e37_79b9_7f4a_7c15)),
         user_agent: Some(hex(&n.to_le_bytes())),
@@ -164,6 +164,10 @@ impl World {
 
     pub fn record(&self) -> DayRecord {
         self.disk.borrow().days[&day()].0.clone()
+    }
+
+    pub fn has_record(&self) -> bool {
+        self.disk.borrow().days.contains_key(&day())
     }
 
     pub fn published(&self) -> Option<DayRecord> {
@@ -380,6 +384,29 @@ impl Store for World {
         self.call(|disk| {
             let rows = disk.hourly.iter().filter(|((of, _), _)| *of == hour);
             Ok(rows.map(|((_, path), figures)| HourlyRow { path: path.clone(), figures: *figures }).collect())
+        })
+    }
+
+    async fn rewrite_hour(
+        &self,
+        hour: HourBucket,
+        statistics: &[(String, PathHourStats)],
+    ) -> Result<(), String> {
+        self.call(|disk| {
+            for (path, stats) in statistics {
+                let figures = Figures {
+                    requests: stats.counters.requests,
+                    errors: stats.counters.errors,
+                    response_time_us: stats.counters.sum_response_time_us,
+                    response_times: stats.counters.count_response_time,
+                };
+                if figures.requests == 0 {
+                    disk.hourly.remove(&(hour, path.clone()));
+                } else {
+                    disk.hourly.insert((hour, path.clone()), figures);
+                }
+            }
+            Ok(())
         })
     }
 

@@ -90,7 +90,7 @@ pub fn run(args: &GenerateArgs) -> Result<(), Failure> {
     let mut written: u64 = 0;
     let result = Traffic::new(plan).each(|hit| {
         written += 1;
-        if written % 4_096 == 0 {
+        if written.is_multiple_of(4_096) {
             progress.set(written, "");
         }
         writer.write(hit)

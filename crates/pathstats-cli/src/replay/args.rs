@@ -138,7 +138,7 @@ impl ReplayArgs {
 }
 
 /// A destination with its path.
-fn destination(text: &str) -> Result<String, String> {
+pub fn destination(text: &str) -> Result<String, String> {
     let rest = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
     let rest = rest.filter(|rest| !rest.is_empty() && !rest.starts_with('/'));
     let rest = rest

@@ -4,8 +4,11 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
+use pathstats_archive::name::Format;
 use tempfile::NamedTempFile;
 
+use crate::archive::events::{Events, JsonLines};
+use crate::archive::source;
 use crate::failure::Failure;
 
 /// Something to read lines from.
@@ -36,9 +39,13 @@ impl Input {
         }
     }
 
-    /// Opens it at its beginning.
+    /// Opens it at its beginning. A Parquet archive gives its events as JSON lines.
     pub fn open(&self) -> io::Result<Box<dyn Read>> {
         Ok(match self {
+            Self::File(path, _) if source::format(path)? == Some(Format::Parquet) => {
+                let events = source::file(path.clone()).and_then(|archive| Events::open(&archive));
+                Box::new(JsonLines::new(events.map_err(io::Error::other)?))
+            }
             Self::File(path, _) => Box::new(File::open(path)?),
             Self::Stdin => Box::new(io::stdin()),
             Self::Spooled(file, _) => {

@@ -13,14 +13,14 @@ mod identity;
 mod input;
 mod journal;
 mod ledger;
-mod lines;
+pub(crate) mod lines;
 mod pace;
 mod reader;
 mod rejects;
 mod report;
 mod run;
 mod scan;
-mod sender;
+pub(crate) mod sender;
 mod stop;
 
 use std::io::Write;
@@ -36,12 +36,13 @@ use crate::moment::{grouped, parse_moment};
 use crate::progress::Progress;
 use crate::{clock, secrets};
 
-pub use args::ReplayArgs;
+pub use args::{destination, ReplayArgs};
 use convert::{Addresses, Converter};
 use input::Input;
 use journal::{Identity, Journal};
 use ledger::Ledger;
 use pace::Pace;
+pub use pace::Speed;
 use reader::{Reader, Window};
 use rejects::Rejects;
 use report::{Outcome, Summary};
@@ -236,7 +237,7 @@ fn listen() -> Result<Arc<Stop>, Failure> {
 }
 
 /// Prints a line to standard output. Who closed it, as `head` does, wants no more of it.
-fn print_line(line: &str) {
+pub fn print_line(line: &str) {
     let _ = writeln!(std::io::stdout(), "{line}");
 }
 

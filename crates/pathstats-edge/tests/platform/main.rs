@@ -6,6 +6,8 @@
 #![allow(missing_docs, reason = "a test's name is its documentation")]
 
 mod bucket;
+mod capacity;
+mod daily;
 mod database;
 mod hours;
 mod kv;
@@ -29,7 +31,7 @@ fn database() -> pathstats_edge::database::Database {
 fn event(path: &str, timestamp_ms: i64, n: u32) -> TrafficEvent {
     let text = serde_json::json!({
         "id": format!("{timestamp_ms}-{n:08x}"), "timestamp": timestamp_ms, "path": path, "method": "GET",
-        "status": if n % 4 == 0 { 500 } else { 200 }, "responseTime": 1.5 * f64::from(n + 1),
+        "status": if n.is_multiple_of(4) { 500 } else { 200 }, "responseTime": 1.5 * f64::from(n + 1),
         "clientIpHash": format!("{:016x}", n % 7), "userAgent": "a \"quoted\" agent 🦀", "country": "NZ",
     });
     TrafficEvent::from_json(&text.to_string()).unwrap()

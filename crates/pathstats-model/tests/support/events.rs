@@ -18,13 +18,13 @@ pub fn json(timestamp_ms: i64, hash: u32, path: &str) -> String {
     fields.insert("path".to_owned(), path.into());
     fields.insert("method".to_owned(), "GET".into());
     fields.insert("status".to_owned(), status.into());
-    if hash % 7 != 0 {
+    if !hash.is_multiple_of(7) {
         fields.insert("responseTime".to_owned(), (f64::from(hash % 5_003) / 8.0).into());
     }
-    if hash % 5 != 0 {
+    if !hash.is_multiple_of(5) {
         fields.insert("clientIpHash".to_owned(), format!("{client:016x}").into());
     }
-    if hash % 11 == 0 {
+    if hash.is_multiple_of(11) {
         fields.insert("sampleRatio".to_owned(), 0.25.into());
     }
     Value::Object(fields).to_string()

@@ -1,0 +1,133 @@
+//! How full the database is: a sample every six hours, and a report.
+
+use pathstats_edge::bindings::{EnvVariables, D1};
+use pathstats_edge::capacity_store::CapacityStore;
+use pathstats_edge::clock::now_ms;
+use pathstats_edge::database::Database;
+use pathstats_edge::http;
+use pathstats_edge::telemetry::{self, Level};
+use pathstats_model::capacity::{
+    decide, forecast, level, limit_bytes, sampled_at, used_ratio, CapacityDecision, CapacityLevel, Sample,
+};
+use pathstats_model::config::ConfigError;
+use pathstats_model::hour::iso_time;
+use pathstats_model::problem::Problem;
+use pathstats_model::retention::closed_days;
+use serde_json::{json, Value};
+use worker::{Env, Error, Response, Result};
+
+/// What is known at one moment.
+struct Seen {
+    samples: Vec<Sample>,
+    size: u64,
+    limit: u64,
+    level: CapacityLevel,
+    decision: CapacityDecision,
+}
+
+/// Why nothing is known.
+enum Unseen {
+    Config(ConfigError),
+    D1(Error),
+}
+
+impl From<Error> for Unseen {
+    fn from(error: Error) -> Self {
+        Self::D1(error)
+    }
+}
+
+/// Keeps a sample, tells the log what a person should know, and returns what is to be done: the
+/// caller archives the day of [`CapacityDecision::ArchiveNow`].
+///
+/// # Errors
+///
+/// When the configuration is wrong or D1 refuses.
+pub async fn sample(env: &Env) -> Result<CapacityDecision> {
+    let seen = see(env).await.map_err(|unseen| match unseen {
+        Unseen::Config(error) => Error::RustError(error.to_string()),
+        Unseen::D1(error) => error,
+    })?;
+    tell(&seen);
+    // Dying before: the next sample is six hours away, and the trend does with one less. Again: one
+    // of the same hour takes its place. Refused by a full database: the decision still stands.
+    let kept = Sample { at_ms: sampled_at(now_ms()), size_bytes: seen.size };
+    if let Err(error) = CapacityStore::new(env.d1(D1)?).keep(kept).await {
+        telemetry::error("the size of the database was not kept", &error);
+    }
+    Ok(seen.decision)
+}
+
+/// Answers how full the database is, and when it will be.
+///
+/// # Errors
+///
+/// When the platform refuses the response.
+pub async fn report(env: &Env) -> Result<Response> {
+    match see(env).await {
+        Ok(seen) => http::json(200, &body(&seen)),
+        Err(Unseen::Config(error)) => http::problem(&Problem::configuration(&error)),
+        Err(Unseen::D1(error)) => {
+            telemetry::error("D1 cannot be read", &error);
+            let problem = Problem::new(503, "d1_unreadable", "D1 cannot be read", "try again later");
+            http::problem(&problem.retry_after(10))
+        }
+    }
+}
+
+/// Reads only. May be repeated.
+async fn see(env: &Env) -> core::result::Result<Seen, Unseen> {
+    let limit = limit_bytes(&EnvVariables(env)).map_err(Unseen::Config)?;
+    let (samples, size) = CapacityStore::new(env.d1(D1)?).read().await?;
+    let level = level(used_ratio(size, limit));
+    // Closed or not is what matters here, however long raw events are kept.
+    let days = closed_days(Database::new(env.d1(D1)?).first_and_last_event().await?, now_ms(), 0);
+    Ok(Seen { decision: decide(level, &days), samples, size, limit, level })
+}
+
+fn body(seen: &Seen) -> Value {
+    let now = now_ms();
+    let mut known = seen.samples.clone();
+    known.push(Sample { at_ms: now, size_bytes: seen.size });
+    let forecast = forecast(&known, seen.limit, now);
+    let samples: Vec<Value> = seen
+        .samples
+        .iter()
+        .map(|sample| json!({ "at": iso_time(sample.at_ms), "sizeBytes": sample.size_bytes }))
+        .collect();
+    let archive = match seen.decision {
+        CapacityDecision::ArchiveNow(date) => Some(date),
+        CapacityDecision::Nothing | CapacityDecision::Warn | CapacityDecision::NothingToArchive => None,
+    };
+    json!({
+        "sizeBytes": seen.size,
+        "limitBytes": seen.limit,
+        "usedRatio": used_ratio(seen.size, seen.limit),
+        "level": seen.level,
+        "growthBytesPerDay": forecast.growth_bytes_per_day.map(f64::round),
+        "outlook": forecast.outlook,
+        "fullAt": forecast.full_at,
+        "emergencyArchive": archive,
+        "samples": samples,
+    })
+}
+
+fn tell(seen: &Seen) {
+    let (how, message) = match seen.decision {
+        CapacityDecision::Nothing => return,
+        CapacityDecision::Warn => (Level::Warn, "the database is 80 % full"),
+        CapacityDecision::ArchiveNow(_) => {
+            (Level::Error, "the database is 90 % full: its oldest closed day is archived before its time")
+        }
+        CapacityDecision::NothingToArchive => {
+            (Level::Error, "the database is 90 % full, and no closed day is left to be archived")
+        }
+    };
+    let mut details = body(seen);
+    if let Some(fields) = details.as_object_mut() {
+        fields.remove("samples");
+        // A line has a level of its own.
+        fields.remove("level");
+    }
+    telemetry::log(how, message, details);
+}

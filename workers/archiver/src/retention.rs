@@ -1,0 +1,109 @@
+//! How long what is kept: what would go now, and the run that rolls days up and deletes.
+
+use pathstats_edge::bindings::{EnvVariables, D1};
+use pathstats_edge::clock::now_ms;
+use pathstats_edge::daily_store::{D1DailyStore, GoingRows};
+use pathstats_edge::database::Database;
+use pathstats_edge::http;
+use pathstats_edge::telemetry::{self, Level};
+use pathstats_model::hour::{iso_time, EventDate};
+use pathstats_model::problem::Problem;
+use pathstats_model::retention::{closed_days, next_nightly_ms, Budget, Horizons, RetentionConfig};
+use pathstats_model::rollup::{self, Done};
+use serde_json::{json, Value};
+use worker::{Env, Response, Result};
+
+/// How long a run lasts that a person asked for, in milliseconds: they wait for it.
+const WAITED_FOR_MS: i64 = 20_000;
+
+/// Answers what a run would do now. Deletes nothing.
+pub async fn plan(env: &Env) -> Result<Response> {
+    let config = match RetentionConfig::from_variables(&EnvVariables(env)) {
+        Ok(config) => config,
+        Err(error) => return http::problem(&Problem::configuration(&error)),
+    };
+    match planned(env, config).await {
+        Ok(plan) => http::json(200, &plan),
+        Err(error) => {
+            telemetry::error("D1 cannot be read", &error);
+            let problem = Problem::new(503, "d1_unreadable", "D1 cannot be read", "try again later");
+            http::problem(&problem.retry_after(10))
+        }
+    }
+}
+
+/// Reads only. May be repeated.
+async fn planned(env: &Env, config: RetentionConfig) -> Result<Value> {
+    let now = now_ms();
+    let horizons = config.horizons(now);
+    let store = D1DailyStore::new(env.d1(D1)?);
+    let range = Database::new(env.d1(D1)?).first_and_last_event().await?;
+    let due: Vec<EventDate> =
+        closed_days(range, now, config.raw_days).iter().filter(|day| day.due).map(|day| day.date).collect();
+    let to_roll_up = store.days_to_roll_up(horizons).await?;
+    let hourly = store.going_hours(horizons).await?;
+    let daily = store.going_days(horizons).await?;
+    Ok(json!({
+        "nextRun": iso_time(next_nightly_ms(now)),
+        "raw": { "keepDays": config.raw_days, "days": due.len(), "oldest": due.first(), "newest": due.last() },
+        "rollUp": { "days": to_roll_up.len(), "oldest": to_roll_up.first(), "newest": to_roll_up.last() },
+        "hourly": going(&hourly, config.hourly_days),
+        "daily": going(&daily, config.daily_days),
+        "usage": store.used(),
+    }))
+}
+
+fn going(rows: &GoingRows, keep_days: i64) -> Value {
+    json!({
+        "keepDays": keep_days,
+        "rows": rows.rows,
+        "waitingForSeal": rows.waiting_for_seal,
+        "oldest": rows.oldest,
+        "newest": rows.newest,
+    })
+}
+
+/// Does now what the night does, for as long as a person waits, and answers what was done. What is
+/// left (`complete` is false) goes on at the next cron.
+pub async fn run(env: &Env) -> Result<Response> {
+    match RetentionConfig::from_variables(&EnvVariables(env)) {
+        Ok(config) => http::json(200, &nightly(env, &config, WAITED_FOR_MS).await?),
+        Err(error) => http::problem(&Problem::configuration(&error)),
+    }
+}
+
+/// Begins the night's passes, and works for so long. Failures are told to the log and in the answer.
+///
+/// # Errors
+///
+/// When there is no database.
+pub async fn nightly(env: &Env, config: &RetentionConfig, lasting_ms: i64) -> Result<Done> {
+    let (store, horizons, budget) = ready(env, config, lasting_ms)?;
+    let done = rollup::nightly(&store, horizons, budget).await;
+    tell(&store, done);
+    Ok(done)
+}
+
+/// Goes on with what the last night began. Three queries when nothing is left.
+///
+/// # Errors
+///
+/// When there is no database.
+pub async fn go_on(env: &Env, config: &RetentionConfig, lasting_ms: i64) -> Result<Done> {
+    let (store, horizons, budget) = ready(env, config, lasting_ms)?;
+    let done = rollup::go_on(&store, horizons, budget).await;
+    if done != (Done { complete: true, ..Done::default() }) {
+        tell(&store, done);
+    }
+    Ok(done)
+}
+
+fn ready(env: &Env, config: &RetentionConfig, lasting_ms: i64) -> Result<(D1DailyStore, Horizons, Budget)> {
+    let now = now_ms();
+    let budget = Budget { queries: config.queries, until_ms: now + lasting_ms };
+    Ok((D1DailyStore::new(env.d1(D1)?), config.horizons(now), budget))
+}
+
+fn tell(store: &D1DailyStore, done: Done) {
+    telemetry::log(Level::Info, "days were rolled up", json!({ "done": done, "usage": store.used() }));
+}
