@@ -25,7 +25,7 @@ export function namedIn(markdown) {
   const spans = [...prose.matchAll(/`([^`\n]+)`/g)].map((match) => match[1]);
   const lines = [...blocks.flatMap((block) => block.replace(/\\\n\s*/g, " ").split("\n")), ...spans];
   const recipes = lines.flatMap((line) => [...line.matchAll(/(?:^|[\s;&|$(])(?:npx -y rust-just|just) ([a-z][\w-]*)/g)].map((match) => match[1]));
-  const programs = lines.flatMap((line) => [...line.matchAll(/(?:^|[\s;&|(/])pathstats ([a-z][\w-]*)([^|;&#]*)/g)])
+  const programs = lines.flatMap((line) => [...line.matchAll(/(?:^|[\s;&|(/])pathstats (archive [a-z]+|[a-z][\w-]*)([^|;&#]*)/g)])
     .map(([, subcommand, rest]) => ({ subcommand, flags: rest.match(/(?<=\s)--[a-z][\w-]*/g) ?? [] }));
   const paths = spans.filter((span) => FOLDERS.some((folder) => span.startsWith(`${folder}/`)) && !/[\s*<>{}$…]|\b[A-Z]{4,}\b/.test(span));
   const links = [...prose.replace(/`[^`\n]*`/g, "").matchAll(/\]\(([^)\s]+)\)/g)].map((match) => match[1]).filter((link) => !/^([a-z]+:|#)/.test(link));
@@ -60,7 +60,7 @@ function rememberedHelp(root) {
   const known = new Map();
   return async (subcommand) => {
     if (!known.has(subcommand)) {
-      const args = ["run", "--quiet", "--release", "--locked", "-p", "pathstats-cli", "--", subcommand, "--help"];
+      const args = ["run", "--quiet", "--release", "--locked", "-p", "pathstats-cli", "--", ...subcommand.split(" "), "--help"];
       const { code, output } = await run("cargo", args, { cwd: root, env: toolEnvironment(), quiet: true });
       known.set(subcommand, code === 0 ? output : undefined);
     }

@@ -18,6 +18,8 @@ test("commands are taken from code, not from prose", () => {
 test("the program's options are taken over continued lines, and end at a pipe", () => {
   const { programs } = namedIn("```sh\npathstats replay access.log \\\n  --to http://x --dry-run | grep --color x\n```\n");
   assert.deepEqual(programs, [{ subcommand: "replay", flags: ["--to", "--dry-run"] }]);
+  assert.deepEqual(namedIn("`pathstats archive cat --limit 2`").programs, [{ subcommand: "archive cat", flags: ["--limit"] }]);
+  assert.deepEqual(namedIn("`pathstats archive --help`").programs, [{ subcommand: "archive", flags: ["--help"] }]);
 });
 
 test("placeholders are no paths, and addresses are no links to files", () => {

@@ -370,6 +370,8 @@ impl ArchiveRows {
              estimated_requests = excluded.estimated_requests, p50 = excluded.p50, p95 = excluded.p95, \
              p99 = excluded.p99, updated_at = excluded.updated_at, sketches = excluded.sketches";
         const DELETE: &str = "DELETE FROM path_stats_hourly WHERE path = ?1 AND hour_bucket = ?2";
+        // A row that goes is told by no trigger.
+        const CHANGED: &str = "UPDATE daily_rollups SET changed = 1 WHERE date = ?1";
         let sealed_at = if may_be_sealed(hour, now_ms) { integer(now_ms) } else { JsValue::NULL };
         let rows: Vec<(&str, Vec<JsValue>)> = statistics
             .iter()
@@ -383,8 +385,10 @@ impl ArchiveRows {
                 (WRITE, values)
             })
             .collect();
-        let statements: Vec<(&str, &[JsValue])> =
+        let day = [hour.date().to_string().into()];
+        let mut statements: Vec<(&str, &[JsValue])> =
             rows.iter().map(|(sql, values)| (*sql, values.as_slice())).collect();
+        statements.push((CHANGED, &day));
         self.transaction(&statements).await?;
         Ok(())
     }

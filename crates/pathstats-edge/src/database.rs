@@ -93,8 +93,13 @@ impl Database {
             at: usize,
             sealed: u8,
         }
-        const SELECT: &str = "SELECT k.key AS at, h.sealed_at IS NOT NULL AS sealed FROM json_each(?1) k \
-             CROSS JOIN path_stats_hourly h ON h.hour_bucket = k.value ->> 0 AND h.path = k.value ->> 1";
+        // An hour whose row is gone, but which its daily row holds, counts no more either.
+        const SELECT: &str = "SELECT k.key AS at, h.path IS NULL OR h.sealed_at IS NOT NULL AS sealed \
+             FROM json_each(?1) k \
+             LEFT JOIN path_stats_hourly h ON h.hour_bucket = k.value ->> 0 AND h.path = k.value ->> 1 \
+             LEFT JOIN path_stats_daily d ON h.path IS NULL AND d.date = substr(k.value ->> 0, 1, 10) \
+             AND d.path = k.value ->> 1 AND d.hours >> CAST(substr(k.value ->> 0, 12) AS INTEGER) & 1 \
+             WHERE h.path IS NOT NULL OR d.path IS NOT NULL";
         let pairs: Vec<(HourBucket, &str)> = keys.iter().map(|key| (key.hour, key.path.as_str())).collect();
         let statement = self.d1.prepare(SELECT).bind(&[serde_json::to_string(&pairs)?.into()])?;
         let mut states = vec![RowState::Absent; keys.len()];

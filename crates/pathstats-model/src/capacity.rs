@@ -154,7 +154,7 @@ pub struct Forecast {
 pub fn forecast(samples: &[Sample], limit_bytes: u64, now_ms: i64) -> Forecast {
     let none = |outlook, growth| Forecast { outlook, growth_bytes_per_day: growth, full_at: None };
     let mut recent: Vec<Sample> = samples.iter().filter(|s| s.at_ms >= now_ms - TREND_MS).copied().collect();
-    recent.sort_unstable_by_key(|sample| sample.at_ms);
+    recent.sort_unstable_by_key(|sample| (sample.at_ms, sample.size_bytes));
     let (Some(first), Some(last)) = (recent.first().copied(), recent.last().copied()) else {
         return none(Outlook::TooFewSamples, None);
     };

@@ -23,6 +23,9 @@ pub fn is_ours(path: &str) -> bool {
             | "/admin/archive/convert"
             | "/admin/cleanup/trigger"
             | "/admin/reconcile"
+            | "/admin/retention"
+            | "/admin/retention/run"
+            | "/admin/capacity"
     )
 }
 

@@ -4,7 +4,8 @@
 //! | --- | --- | --- |
 //! | `GET /health` | [`health`] | none |
 //! | `GET /paths` | [`paths`] | `READ_TOKEN` |
-//! | `/admin/archive/…`, `/admin/cleanup/trigger`, `/admin/reconcile` | [`archive`], and on to the archiver | `ADMIN_TOKEN` |
+//! | `GET /paths/events/export` | [`archive`], and on to the archiver | `READ_TOKEN` |
+//! | `/admin/archive/…`, `/admin/cleanup/trigger`, `/admin/reconcile`, `/admin/retention…`, `/admin/capacity` | the same | `ADMIN_TOKEN` |
 
 mod archive;
 mod health;

@@ -5,19 +5,33 @@
 //! | `GET /admin/archive/status` | [`status`]: the days and how far each is; with `?date=`, all of one |
 //! | `POST /admin/archive/trigger`, `/admin/archive/convert`, `/admin/cleanup/trigger`, `/admin/reconcile` | [`orders`]: one day, now |
 //! | `GET /admin/archive/query`, `/admin/archive/download`, `/paths/events/export` | [`reading`]: what was recorded |
+//! | `GET /admin/retention`, `POST /admin/retention/run` | [`retention`]: roll-up and deletion of old statistics |
+//! | `GET /admin/capacity`, the cron of every six hours | [`capacity`]: how full the database is |
 //! | the cron of every night, and that of every ten minutes | [`nightly`]: what is due, what is unfinished |
 //!
 //! It is reached by the api's service binding alone: it has no route.
 
+mod capacity;
 mod nightly;
 mod orders;
 mod reading;
+mod retention;
 mod settings;
 mod status;
 
+use pathstats_edge::bindings::EnvVariables;
 use pathstats_edge::{http, telemetry};
+use pathstats_model::capacity::CapacityDecision;
 use pathstats_model::problem::Problem;
+use pathstats_model::retention::RetentionConfig;
 use worker::{event, Context, Env, Method, Request, Response, Result, ScheduleContext, ScheduledEvent};
+
+/// The cron of every night.
+const NIGHTLY_CRON: &str = "0 2 * * *";
+/// The cron that looks at the size of the database.
+const CAPACITY_CRON: &str = "0 */6 * * *";
+/// How long days are rolled up and old rows deleted in one firing, after the archive's eight minutes.
+const RETENTION_MS: i64 = 120_000;
 
 /// A call from the api.
 #[event(fetch)]
@@ -27,11 +41,14 @@ async fn fetch(mut request: Request, env: Env, context: Context) -> Result<Respo
         "/admin/archive/status"
         | "/admin/archive/query"
         | "/admin/archive/download"
-        | "/paths/events/export" => Method::Get,
+        | "/paths/events/export"
+        | "/admin/retention"
+        | "/admin/capacity" => Method::Get,
         "/admin/archive/trigger"
         | "/admin/archive/convert"
         | "/admin/cleanup/trigger"
-        | "/admin/reconcile" => Method::Post,
+        | "/admin/reconcile"
+        | "/admin/retention/run" => Method::Post,
         _ => return http::problem(&Problem::not_found(&path)),
     };
     if request.method() != accepted {
@@ -42,6 +59,9 @@ async fn fetch(mut request: Request, env: Env, context: Context) -> Result<Respo
         Err(error) => return http::problem(&Problem::configuration(&error)),
     };
     match path.as_str() {
+        "/admin/retention" => retention::plan(&env).await,
+        "/admin/retention/run" => retention::run(&env).await,
+        "/admin/capacity" => capacity::report(&env).await,
         "/admin/archive/status" => status::answer(&request, &env, &config).await,
         "/admin/archive/query" | "/admin/archive/download" | "/paths/events/export" => {
             reading::answer(&request, &path, &env).await
@@ -50,11 +70,31 @@ async fn fetch(mut request: Request, env: Env, context: Context) -> Result<Respo
     }
 }
 
-/// What is due, and what is unfinished.
+/// What is due, and what is unfinished; every six hours how full the database is.
 #[event(scheduled)]
-async fn scheduled(_event: ScheduledEvent, env: Env, _context: ScheduleContext) {
-    match settings::config(&env) {
-        Ok(config) => nightly::run(&env, &config).await,
-        Err(error) => telemetry::error("the archiver is not configured, so nothing is archived", &error),
+async fn scheduled(event: ScheduledEvent, env: Env, _context: ScheduleContext) {
+    let config = match settings::config(&env) {
+        Ok(config) => config,
+        Err(error) => {
+            telemetry::error("the archiver is not configured, so nothing is archived", &error);
+            return;
+        }
+    };
+    if event.cron() == CAPACITY_CRON {
+        match capacity::sample(&env).await {
+            Ok(CapacityDecision::ArchiveNow(date)) => nightly::one(&env, &config, date).await,
+            Ok(_) => {}
+            Err(error) => telemetry::error("the size of the database is not known", &error),
+        }
+        return;
+    }
+    nightly::run(&env, &config).await;
+    let done = match RetentionConfig::from_variables(&EnvVariables(&env)) {
+        Ok(config) if event.cron() == NIGHTLY_CRON => retention::nightly(&env, &config, RETENTION_MS).await,
+        Ok(config) => retention::go_on(&env, &config, RETENTION_MS).await,
+        Err(error) => Err(error.to_string().into()),
+    };
+    if let Err(error) = done {
+        telemetry::error("no day is rolled up, and nothing old is deleted", &error);
     }
 }

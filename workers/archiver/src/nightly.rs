@@ -42,6 +42,15 @@ pub async fn run(env: &Env, config: &ArchiveConfig) {
     }
 }
 
+/// Archives and cleans one day now, however young it is. It tells the log itself.
+pub async fn one(env: &Env, config: &ArchiveConfig, date: EventDate) {
+    let order = Order { archive: true, clean: true, convert: None, reconcile: None };
+    match store(env) {
+        Ok(store) => drop(one_day(&store, config, date, order, LASTING_MS).await),
+        Err(error) => telemetry::error("a full database was not relieved", &error),
+    }
+}
+
 /// The days that have something to be done, oldest first.
 async fn todo(store: &ArchiveStore, config: &ArchiveConfig) -> Result<BTreeMap<EventDate, Order>> {
     let now = now_ms();
