@@ -1,6 +1,7 @@
 //! The archiver's configuration.
 
 use pathstats_model::config::{number, ConfigError, Variables};
+use pathstats_model::retention::RetentionConfig;
 
 use crate::name::Format;
 use crate::run::Settings;
@@ -37,6 +38,7 @@ impl ArchiveConfig {
                 })
             }
         };
+        let retention = RetentionConfig::from_variables(variables)?;
         let lease = number(variables, "ARCHIVE_LEASE_SECONDS", 120, 1, 900)?;
         Ok(Self {
             settings: Settings {
@@ -44,9 +46,9 @@ impl ArchiveConfig {
                 // R2 takes parts of 5 MiB and more. A part waits in memory until it is whole.
                 part_bytes: u64::from(number(variables, "ARCHIVE_PART_MIB", 5, 5, 16)?) * MIB,
                 lease_ms: i64::from(lease) * 1000,
-                hourly_days: i64::from(number(variables, "HOURLY_RETENTION_DAYS", 90, 7, 3_650)?),
+                hourly_days: retention.hourly_days,
             },
-            raw_days: i64::from(number(variables, "RAW_RETENTION_DAYS", 3, 1, 365)?),
+            raw_days: retention.raw_days,
         })
     }
 }

@@ -80,7 +80,11 @@ fn what_is_wrong_is_told_with_its_place() {
             "it does not end as a Parquet file does",
         ),
         ("2025-10-15.jsonl.gz", Vec::new(), "it is empty"),
-        ("2025-10-15.jsonl.gz", b"{}".to_vec(), "it begins neither as gzip nor as Parquet"),
+        (
+            "2025-10-15.jsonl.gz",
+            b"id,path".to_vec(),
+            "it begins neither as gzip, nor as Parquet, nor as a JSON line",
+        ),
     ] {
         bench.write(name, &bytes);
         let done = bench.run(&["archive", "verify", name]);

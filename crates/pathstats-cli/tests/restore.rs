@@ -28,6 +28,29 @@ fn every_event_is_restored_from_either_format() {
     }
 }
 
+/// An export of several days is lines as they are, and restored as an archive is.
+#[test]
+fn an_export_is_restored() {
+    let bench = Bench::new();
+    let mut events: Vec<Value> = day().iter().map(|event| serde_json::to_value(event).unwrap()).collect();
+    let mut next = events[0].clone();
+    let later = next["timestamp"].as_i64().unwrap() + 3 * 86_400_000;
+    next["timestamp"] = json!(later);
+    next["id"] = json!(format!("{later}-00000001"));
+    events.push(next);
+    let lines: Vec<String> = events.iter().map(Value::to_string).collect();
+    fs::write(bench.path("export.jsonl"), lines.join("\n") + "\n").unwrap();
+    let server = Server::start(Behaviour::default());
+    let done = bench.run(&["restore", "--json", "--to", &server.url(), "export.jsonl"]);
+    assert_eq!(done.status.code(), Some(0), "{done:?}");
+    assert_eq!(server.events(), events);
+
+    fs::write(bench.path("twice.jsonl"), format!("{}\n{}\n", lines[0], lines[0])).unwrap();
+    let done = bench.run(&["restore", "--to", &server.url(), "twice.jsonl"]);
+    assert_eq!(done.status.code(), Some(2), "{done:?}");
+    assert!(err(&done).contains("stands there twice"), "{done:?}");
+}
+
 #[test]
 fn a_killed_restore_goes_on_where_it_was() {
     let bench = Bench::new();

@@ -18,6 +18,8 @@ use crate::database::{count, from_hex, hour_columns, integer};
 
 /// Fewest rows that are asked for at once: as many of the widest as fit in a value of D1 (2 MB).
 const FEWEST_ROWS: usize = 256;
+/// Most days that are listed: a year and more, so that an import shows whole.
+pub const MAX_DAYS: usize = 400;
 /// Hourly rows that are read at once.
 const HOURLY_ROWS: usize = 5_000;
 

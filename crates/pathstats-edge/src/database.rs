@@ -5,10 +5,10 @@ use pathstats_model::calls::RowState;
 use pathstats_model::hour::{HourBucket, PathHour};
 use pathstats_model::ingest::DeadLetter;
 use pathstats_model::limits::MAX_PARAMETER_BYTES;
-use pathstats_model::{EventId, PathHourStats, TrafficEvent};
+use pathstats_model::{PathHourStats, TrafficEvent};
 use serde::{Deserialize, Serialize};
 use wasm_bindgen::JsValue;
-use worker::{D1Database, D1PreparedStatement, Error, Result};
+use worker::{D1Database, D1PreparedStatement, Result};
 
 /// The database of events, statistics, dead letters and the outbox.
 #[derive(Debug)]
@@ -205,20 +205,6 @@ impl Database {
                 })
             })
             .collect()
-    }
-
-    /// The first and the last raw event, by id: one row read each.
-    ///
-    /// # Errors
-    ///
-    /// When D1 cannot be read or an id is none.
-    pub async fn first_and_last_event(&self) -> Result<Option<(EventId, EventId)>> {
-        let first: Option<String> =
-            self.d1.prepare("SELECT min(id) AS id FROM traffic_events").first(Some("id")).await?;
-        let last: Option<String> =
-            self.d1.prepare("SELECT max(id) AS id FROM traffic_events").first(Some("id")).await?;
-        let parse = |id: String| id.parse::<EventId>().map_err(|error| Error::RustError(error.to_string()));
-        Ok(first.map(parse).transpose()?.zip(last.map(parse).transpose()?))
     }
 
     /// Keeps messages that the queue refused. Messages that are there stay.

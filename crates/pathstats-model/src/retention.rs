@@ -3,12 +3,8 @@
 use serde::Serialize;
 
 use crate::config::{number, ConfigError, Variables};
-use crate::event_id::EventId;
 use crate::hour::{EventDate, DAY_MS, HOUR_MS};
 use crate::limits::MAX_FUTURE_MS;
-
-/// Most days listed: a year and a day, so that an import shows whole.
-const MAX_DAYS: usize = 366;
 
 /// When the nightly run begins, in milliseconds after midnight UTC: its cron is `0 2 * * *`.
 const NIGHTLY_MS: i64 = 2 * HOUR_MS;
@@ -143,23 +139,8 @@ pub struct Day {
     pub due: bool,
 }
 
-/// The days between the first and the last raw event, oldest first, at most a year and a day. A
-/// day ends five minutes after midnight, since clocks differ. `keep_days` is how long raw events
-/// are kept after their day.
-#[must_use]
-pub fn closed_days(range: Option<(EventId, EventId)>, now_ms: i64, keep_days: i64) -> Vec<Day> {
-    let Some((first, last)) = range else { return Vec::new() };
-    let mut days = Vec::new();
-    let mut start = EventDate::from_ms(first.timestamp_ms()).start_ms();
-    while start <= last.timestamp_ms() && days.len() < MAX_DAYS {
-        let date = EventDate::from_ms(start);
-        days.push(day(date, now_ms, keep_days));
-        start = date.end_ms();
-    }
-    days
-}
-
-/// A day by itself, see [`closed_days`].
+/// A day, by the clock. It ends five minutes after midnight, since clocks differ. `keep_days` is how
+/// long raw events are kept after their day.
 #[must_use]
 pub const fn day(date: EventDate, now_ms: i64, keep_days: i64) -> Day {
     let ended = date.end_ms() + MAX_FUTURE_MS;
@@ -170,33 +151,22 @@ pub const fn day(date: EventDate, now_ms: i64, keep_days: i64) -> Day {
 mod tests {
     use super::*;
 
-    fn id(text: &str) -> EventId {
-        let date: EventDate = text.parse().unwrap();
-        EventId::from_parts(date.start_ms() + 5, 7).unwrap()
-    }
-
     #[test]
     fn days_close_after_midnight_and_are_due_after_their_retention() {
-        let now = id("2024-03-02").timestamp_ms() + 10 * 60_000;
-        let days = closed_days(Some((id("2024-02-27"), id("2024-03-02"))), now, 3);
-        let list: Vec<_> = days.iter().map(|d| (d.date.to_string(), d.closed, d.due)).collect();
-        let expected = [
+        let at = |text: &str| text.parse::<EventDate>().unwrap();
+        let now = at("2024-03-02").start_ms() + 10 * 60_000;
+        for (date, closed, due) in [
             ("2024-02-27", true, true),
             ("2024-02-28", true, false),
             ("2024-02-29", true, false),
             ("2024-03-01", true, false),
             ("2024-03-02", false, false),
-        ];
-        assert_eq!(list, expected.map(|(date, closed, due)| (date.to_owned(), closed, due)));
-    }
-
-    #[test]
-    fn a_day_is_open_until_five_past_midnight_and_no_event_means_no_day() {
-        let midnight = id("2024-03-01").timestamp_ms() - 5;
-        let range = Some((id("2024-02-29"), id("2024-02-29")));
-        assert!(!closed_days(range, midnight + MAX_FUTURE_MS - 1, 3)[0].closed);
-        assert!(closed_days(range, midnight + MAX_FUTURE_MS, 3)[0].closed);
-        assert!(closed_days(None, midnight, 3).is_empty());
+        ] {
+            assert_eq!(day(at(date), now, 3), Day { date: at(date), closed, due });
+        }
+        let leap = at("2024-02-29");
+        assert!(!day(leap, leap.end_ms() + MAX_FUTURE_MS - 1, 3).closed, "open until five past midnight");
+        assert!(day(leap, leap.end_ms() + MAX_FUTURE_MS, 3).closed);
     }
 
     fn with(pairs: &'static [(&'static str, &'static str)]) -> impl Variables {
@@ -241,7 +211,7 @@ mod tests {
 
     #[test]
     fn a_day_that_goes_is_a_day_that_is_due() {
-        let start = id("2024-03-01").timestamp_ms() - 5;
+        let start = "2024-03-01".parse::<EventDate>().unwrap().start_ms();
         for now in [start, start + MAX_FUTURE_MS - 1, start + MAX_FUTURE_MS, start + DAY_MS - 1] {
             for keep in [0, 1, 3, 90] {
                 let first = first_kept(now, keep);
@@ -253,7 +223,7 @@ mod tests {
 
     #[test]
     fn the_next_night_is_the_next_two_o_clock() {
-        let midnight = id("2024-03-01").timestamp_ms() - 5;
+        let midnight = "2024-03-01".parse::<EventDate>().unwrap().start_ms();
         assert_eq!(next_nightly_ms(midnight), midnight + NIGHTLY_MS);
         assert_eq!(next_nightly_ms(midnight + NIGHTLY_MS - 1), midnight + NIGHTLY_MS);
         assert_eq!(next_nightly_ms(midnight + NIGHTLY_MS), midnight + DAY_MS + NIGHTLY_MS);

@@ -1,9 +1,9 @@
 //! How full the database is: a sample every six hours, and a report.
 
+use pathstats_edge::archive_rows::{ArchiveRows, MAX_DAYS};
 use pathstats_edge::bindings::{EnvVariables, D1};
 use pathstats_edge::capacity_store::CapacityStore;
 use pathstats_edge::clock::now_ms;
-use pathstats_edge::database::Database;
 use pathstats_edge::http;
 use pathstats_edge::telemetry::{self, Level};
 use pathstats_model::capacity::{
@@ -12,7 +12,7 @@ use pathstats_model::capacity::{
 use pathstats_model::config::ConfigError;
 use pathstats_model::hour::iso_time;
 use pathstats_model::problem::Problem;
-use pathstats_model::retention::closed_days;
+use pathstats_model::retention::day;
 use serde_json::{json, Value};
 use worker::{Env, Error, Response, Result};
 
@@ -81,7 +81,8 @@ async fn see(env: &Env) -> core::result::Result<Seen, Unseen> {
     let (samples, size) = CapacityStore::new(env.d1(D1)?).read().await?;
     let level = level(used_ratio(size, limit));
     // Closed or not is what matters here, however long raw events are kept.
-    let days = closed_days(Database::new(env.d1(D1)?).first_and_last_event().await?, now_ms(), 0);
+    let dates = ArchiveRows::new(env.d1(D1)?).days_with_events(MAX_DAYS).await?;
+    let days: Vec<_> = dates.into_iter().map(|date| day(date, now_ms(), 0)).collect();
     Ok(Seen { decision: decide(level, &days), samples, size, limit, level })
 }
 

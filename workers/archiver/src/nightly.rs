@@ -3,6 +3,7 @@
 use pathstats_archive::config::ArchiveConfig;
 use pathstats_archive::record::DayRecord;
 use pathstats_archive::run::{Order, Outcome};
+use pathstats_edge::archive_rows::MAX_DAYS;
 use pathstats_edge::archive_store::ArchiveStore;
 use pathstats_edge::clock::now_ms;
 use pathstats_edge::telemetry;
@@ -16,9 +17,6 @@ use crate::settings::store;
 
 /// How long one firing of the cron works. It has 15 minutes; the next comes after ten.
 const LASTING_MS: i64 = 480_000;
-/// Most days looked at in one firing: an import of a year shows whole.
-const MAX_DAYS: usize = 400;
-
 /// Archives the days that are due, and goes on with those that were begun, oldest first. A day that
 /// fails does not keep the next one from its turn.
 pub async fn run(env: &Env, config: &ArchiveConfig) {

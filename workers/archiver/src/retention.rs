@@ -1,14 +1,14 @@
 //! How long what is kept: what would go now, and the run that rolls days up and deletes.
 
+use pathstats_edge::archive_rows::{ArchiveRows, MAX_DAYS};
 use pathstats_edge::bindings::{EnvVariables, D1};
 use pathstats_edge::clock::now_ms;
 use pathstats_edge::daily_store::{D1DailyStore, GoingRows};
-use pathstats_edge::database::Database;
 use pathstats_edge::http;
 use pathstats_edge::telemetry::{self, Level};
-use pathstats_model::hour::{iso_time, EventDate};
+use pathstats_model::hour::iso_time;
 use pathstats_model::problem::Problem;
-use pathstats_model::retention::{closed_days, next_nightly_ms, Budget, Horizons, RetentionConfig};
+use pathstats_model::retention::{day, next_nightly_ms, Budget, Horizons, RetentionConfig};
 use pathstats_model::rollup::{self, Done};
 use serde_json::{json, Value};
 use worker::{Env, Response, Result};
@@ -37,9 +37,8 @@ async fn planned(env: &Env, config: RetentionConfig) -> Result<Value> {
     let now = now_ms();
     let horizons = config.horizons(now);
     let store = D1DailyStore::new(env.d1(D1)?);
-    let range = Database::new(env.d1(D1)?).first_and_last_event().await?;
-    let due: Vec<EventDate> =
-        closed_days(range, now, config.raw_days).iter().filter(|day| day.due).map(|day| day.date).collect();
+    let mut due = ArchiveRows::new(env.d1(D1)?).days_with_events(MAX_DAYS).await?;
+    due.retain(|date| day(*date, now, config.raw_days).due);
     let to_roll_up = store.days_to_roll_up(horizons).await?;
     let hourly = store.going_hours(horizons).await?;
     let daily = store.going_days(horizons).await?;

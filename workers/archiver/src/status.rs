@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use pathstats_archive::config::ArchiveConfig;
 use pathstats_archive::record::DayRecord;
+use pathstats_edge::archive_rows::MAX_DAYS;
 use pathstats_edge::clock::now_ms;
 use pathstats_edge::{http, telemetry};
 use pathstats_model::hour::{iso_time, EventDate};
@@ -13,9 +14,6 @@ use serde_json::{json, Value};
 use worker::{Env, Request, Response, Result};
 
 use crate::settings::store;
-
-/// Days that are listed at most.
-const MAX_DAYS: usize = 400;
 
 /// Answers with the list of days, or with one.
 pub async fn answer(request: &Request, env: &Env, config: &ArchiveConfig) -> Result<Response> {

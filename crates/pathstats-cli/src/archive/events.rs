@@ -88,6 +88,12 @@ impl Events {
                 let lines = Lines::new(members, Arc::default()).map_err(cannot)?;
                 Inner::Jsonl { lines, line: 0, buffer: Vec::with_capacity(1 << 10) }
             }
+            None if source::is_export(&archive.path).map_err(cannot)? => {
+                let counted =
+                    Counted { inner: File::open(&archive.path).map_err(cannot)?, count: Arc::clone(&bytes) };
+                let lines = Lines::new(BufReader::new(counted), Arc::default()).map_err(cannot)?;
+                Inner::Jsonl { lines, line: 0, buffer: Vec::with_capacity(1 << 10) }
+            }
             Some(Format::Parquet) => match parquet(archive) {
                 Ok((reader, groups)) => {
                     Inner::Parquet { reader, groups, next: 0, rest: Vec::new().into_iter() }
@@ -99,7 +105,7 @@ impl Events {
                 let what = if archive.bytes == 0 {
                     "it is empty"
                 } else {
-                    "it begins neither as gzip nor as Parquet"
+                    "it begins neither as gzip, nor as Parquet, nor as a JSON line"
                 };
                 Inner::Broken(Problem::new(Place::File, what))
             }

@@ -148,6 +148,13 @@ pub fn format(path: &Path) -> io::Result<Option<Format>> {
     })
 }
 
+/// Whether a file begins as JSON lines: an export, which is no archive but holds events too.
+pub fn is_export(path: &Path) -> io::Result<bool> {
+    let mut head = [0];
+    let read = File::open(path)?.read(&mut head)?;
+    Ok(read == 1 && head == *b"{")
+}
+
 fn download(url: &str, token: Option<&str>, quiet: bool) -> Result<Archive, Failure> {
     // A query may hold a signature: it is no part of any message.
     let name = url.split(['?', '#']).next().unwrap_or(url).to_owned();

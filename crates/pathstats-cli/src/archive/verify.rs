@@ -57,7 +57,7 @@ pub struct Report {
     pub file: String,
     /// The day of its events: as its name says, or that of the first.
     pub date: Option<EventDate>,
-    /// How it holds them.
+    /// How it holds them; none for an export, which is lines as they are.
     pub format: Option<Format>,
     /// Valid events in it.
     pub records: u64,
@@ -173,9 +173,12 @@ impl Report {
 
     fn count(&mut self, place: Place, event: &TrafficEvent) {
         let hour = event.hour();
-        let day = *self.date.get_or_insert_with(|| hour.date());
+        // An archive is of one day; an export may be of many.
+        if self.format.is_some() {
+            self.date.get_or_insert_with(|| hour.date());
+        }
         let wrong = |what: String| Problem::new(place, what).to_string();
-        if hour.date() != day {
+        if let Some(day) = self.date.filter(|day| hour.date() != *day) {
             self.blame(wrong(format!("{} is of {}, not of {day}", event.id, hour.date())));
         }
         match self.last_id {
