@@ -175,6 +175,23 @@ test("a day that was archived in one format is converted", async () => {
   assert.equal((await d1.prepare("SELECT count(*) AS n FROM archive_leases").first("n")), 0, "no lease is left");
 });
 
+test("of two orders at once, one has the day and the other is told until when", async () => {
+  const { start, date: busy } = daysAgo(7);
+  const events = dayOfEvents(start, 4_000, { first: 70_000 });
+  await deliver(events);
+  const before = Object.keys(await archive.files()).length;
+  const answers = await Promise.all([1, 2, 3].map(() => archive.trigger(busy)));
+  const [done, ...others] = answers.sort((a, b) => a.status - b.status);
+  assert.deepEqual([done.status, done.body.records, done.body.cleaned], [200, 4_000, true]);
+  for (const { status, body } of others) {
+    // One that came when the other had ended finds nothing left to do.
+    assert.ok(status === 200 || (status === 409 && /another run has .* until .*Z/.test(body.detail)), JSON.stringify(body));
+  }
+  assert.ok(answers.some(({ status }) => status === 409), "they met");
+  assert.equal(Object.keys(await archive.files()).length, before + 2);
+  sameEvents(await archive.events(done.body), events);
+});
+
 test("through the api, with the token of administrators and no other", async () => {
   const { date: other } = daysAgo(9);
   const ask = (path, token, init = {}) => runtime.fetch("api", path, { ...init, headers: token ? { authorization: `Bearer ${token}` } : {} });
@@ -187,4 +204,15 @@ test("through the api, with the token of administrators and no other", async () 
   assert.equal((await ask("/admin/archive/trigger", SECRETS.READ_TOKEN, order)).status, 401);
   assert.equal((await ask("/admin/archive/trigger", SECRETS.ADMIN_TOKEN, { method: "POST", body: "x".repeat(2_000) })).status, 413);
   assert.equal((await ask("/admin/archive/trigger", SECRETS.ADMIN_TOKEN)).status, 405);
+  for (const path of ["/admin/retention", "/admin/capacity", `/admin/archive/query?date=${other}`]) {
+    assert.equal((await ask(path, SECRETS.ADMIN_TOKEN)).status, 200, path);
+    assert.equal((await ask(path, SECRETS.READ_TOKEN)).status, 401, path);
+  }
+  const day = Date.parse(`${other}T00:00:00Z`);
+  const exported = await ask(`/paths/events/export?from=${day}&to=${day + 86_400_000}&format=jsonl&anonymize=true`, SECRETS.READ_TOKEN);
+  const lines = (await exported.text()).trimEnd().split("\n").map((line) => JSON.parse(line));
+  assert.deepEqual([exported.status, lines.length], [200, 200]);
+  assert.ok(lines.every((event) => !("clientIpHash" in event) && !("userAgent" in event)));
+  const range = await runtime.fetch("api", `/admin/archive/download?date=${other}`, { headers: { authorization: `Bearer ${SECRETS.ADMIN_TOKEN}`, range: "bytes=0-1" } });
+  assert.deepEqual([range.status, [...new Uint8Array(await range.arrayBuffer())]], [206, [0x1f, 0x8b]]);
 });
