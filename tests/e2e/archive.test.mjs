@@ -175,6 +175,20 @@ test("a day that was archived in one format is converted", async () => {
   assert.equal((await d1.prepare("SELECT count(*) AS n FROM archive_leases").first("n")), 0, "no lease is left");
 });
 
+test("a difference is looked at again: an import is flushed after its raw events are there", async () => {
+  const { start, date: imported } = daysAgo(8);
+  await deliver(dayOfEvents(start, 300, { first: 90_000 }));
+  const d1 = await runtime.d1();
+  const late = (by) => d1.prepare("UPDATE path_stats_hourly SET requests = requests + ? WHERE hour_bucket = ?").bind(by, `${imported}T05`).run();
+  await late(-1);
+  assert.equal((await archive.trigger(imported)).body.reconciliation.equal, false);
+  await runtime.scheduled("archiver", "*/10 * * * *");
+  assert.equal((await archive.status(imported)).body.reconciliation.equal, false);
+  await late(1);
+  await runtime.scheduled("archiver", "*/10 * * * *");
+  assert.deepEqual((await archive.status(imported)).body.reconciliation.differences, []);
+});
+
 test("of two orders at once, one has the day and the other is told until when", async () => {
   const { start, date: busy } = daysAgo(7);
   const events = dayOfEvents(start, 4_000, { first: 70_000 });

@@ -477,6 +477,17 @@ impl ArchiveRows {
         self.query(SELECT, &[before.into(), count(limit as u64)]).await?.results()
     }
 
+    /// Days of which a file was verified since this time in milliseconds, oldest first.
+    ///
+    /// # Errors
+    ///
+    /// When D1 cannot be read.
+    pub async fn archived_since(&self, since_ms: i64, limit: usize) -> Result<Vec<DayRow>> {
+        const SELECT: &str = "SELECT date, status, record FROM archive_metadata \
+             WHERE archived_at >= ?1 ORDER BY date LIMIT ?2";
+        self.query(SELECT, &[integer(since_ms), count(limit as u64)]).await?.results()
+    }
+
     /// Days that are not archived to the end, oldest first.
     ///
     /// # Errors

@@ -2,12 +2,12 @@
 
 use pathstats_archive::config::ArchiveConfig;
 use pathstats_archive::record::DayRecord;
-use pathstats_archive::run::{Order, Outcome};
+use pathstats_archive::run::{Order, Outcome, Reconcile};
 use pathstats_edge::archive_rows::MAX_DAYS;
 use pathstats_edge::archive_store::ArchiveStore;
 use pathstats_edge::clock::now_ms;
 use pathstats_edge::telemetry;
-use pathstats_model::hour::EventDate;
+use pathstats_model::hour::{EventDate, HOUR_MS};
 use pathstats_model::retention::day;
 use std::collections::BTreeMap;
 use worker::{Env, Result};
@@ -17,6 +17,9 @@ use crate::settings::store;
 
 /// How long one firing of the cron works. It has 15 minutes; the next comes after ten.
 const LASTING_MS: i64 = 480_000;
+/// How long differences from the hourly statistics are looked at again, after a day was archived.
+pub const SETTLING_MS: i64 = HOUR_MS;
+
 /// Archives the days that are due, and goes on with those that were begun, oldest first. A day that
 /// fails does not keep the next one from its turn.
 pub async fn run(env: &Env, config: &ArchiveConfig) {
@@ -63,9 +66,18 @@ async fn todo(store: &ArchiveStore, config: &ArchiveConfig) -> Result<BTreeMap<E
             );
         }
     }
+    // What an import counted is flushed some time after its raw events are there.
+    for row in store.rows().archived_since(now - SETTLING_MS, MAX_DAYS).await? {
+        let record: DayRecord = serde_json::from_str(&row.record)?;
+        if !record.reconciliation.is_equal() {
+            let again = Order { archive: true, clean: record.clean, convert: None, reconcile: None };
+            todo.entry(row.date).or_insert(again).reconcile = Some(Reconcile::Compare);
+        }
+    }
     for date in store.rows().days_with_events(MAX_DAYS).await? {
         if day(date, now, config.raw_days).due {
-            todo.insert(date, Order { archive: true, clean: true, convert: None, reconcile: None });
+            let due = Order { archive: true, clean: true, convert: None, reconcile: None };
+            todo.entry(date).or_insert(due).clean = true;
         }
     }
     Ok(todo)

@@ -17,6 +17,7 @@ use serde::Deserialize;
 use serde_json::json;
 use worker::{Context, Delay, Env, Request, Response, Result};
 
+use crate::nightly::SETTLING_MS;
 use crate::settings::store;
 use crate::status::day_json;
 
@@ -152,7 +153,10 @@ pub async fn one_day(
             telemetry::log(Level::Info, "a day was archived", details);
             if !record.reconciliation.is_equal() {
                 let details = json!({ "date": date, "differences": record.reconciliation.count() });
-                telemetry::log(Level::Error, "the archive and the hourly statistics differ", details);
+                let archived_at = record.files.iter().filter_map(|file| file.archived_at).max();
+                let settling = archived_at.is_some_and(|at| now_ms() - at < SETTLING_MS);
+                let level = if settling { Level::Warn } else { Level::Error };
+                telemetry::log(level, "the archive and the hourly statistics differ", details);
             }
         }
         Err(error) => telemetry::error(&format!("{date} is not archived to the end"), error),
