@@ -107,6 +107,10 @@ pub struct FileRecord {
     /// Pages whose events the database holds no more.
     #[serde(default)]
     pub cleaned_pages: u32,
+    /// Pages that a run set out to clean. Of those that are not cleaned it is not known whether they
+    /// are: that run may have died in between.
+    #[serde(default)]
+    pub attempted_pages: u32,
 }
 
 /// A file that is being written. The bytes beyond the last part wait beside the record.
@@ -228,6 +232,7 @@ impl FileRecord {
             writing: None,
             verifying: None,
             cleaned_pages: 0,
+            attempted_pages: 0,
         }
     }
 

@@ -27,6 +27,12 @@ use crate::store::{Held, Lease, Store, Usage};
 /// keep it for ever.
 const MAX_SUPPLEMENTS: u32 = 3;
 
+/// Statements that take a day and give it back.
+const LEASE_CALLS: u32 = 4;
+
+/// Statements that save a record with its pages.
+const SAVE_CALLS: u32 = 3;
+
 /// Rows that are read for the first page of a run.
 const FIRST_ROWS: usize = 2_048;
 
@@ -44,10 +50,10 @@ pub struct Settings {
     pub hourly_days: i64,
 }
 
-/// What a run may use. It ends at the next record that can be saved.
+/// What is left of what an invocation may use. A run ends at the next record that can be saved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Budget {
-    /// Calls to the database and the bucket.
+    /// Calls to the bucket and statements to the database, those of a transaction each counted.
     pub calls: u32,
     /// When to end, in milliseconds since the epoch.
     pub ends_at_ms: i64,
@@ -151,9 +157,10 @@ pub async fn run<S: Store>(
     date: EventDate,
     owner: &str,
     order: Order,
-    budget: Budget,
+    budget: &mut Budget,
 ) -> Result<(Outcome, DayRecord)> {
     let until = store.now_ms() + settings.lease_ms;
+    budget.calls = budget.calls.saturating_sub(LEASE_CALLS);
     // Dying from here on: the lease ends by itself.
     let held = match store.lease(date, owner, until).await.context("the day cannot be taken")? {
         Lease::Busy(until) => return Ok((Outcome::Busy(until), DayRecord::new(date))),
@@ -187,7 +194,7 @@ struct Run<'a, S> {
     store: &'a S,
     settings: &'a Settings,
     owner: &'a str,
-    budget: Budget,
+    budget: &'a mut Budget,
     /// Rows that are read for a page: as many as the one before took, and some.
     page_rows: usize,
     /// What earlier runs of the day used.
@@ -313,7 +320,7 @@ impl<S: Store> Run<'_, S> {
 
     /// Writes what is held to the database.
     async fn save(&mut self, file: Option<ArchiveName>, pages: &[Page]) -> Result<()> {
-        self.spend(1);
+        self.spend(SAVE_CALLS);
         let now = self.store.now_ms();
         let record = &mut self.held.record;
         record.updated_at = now;

@@ -53,7 +53,7 @@ pub struct Batch {
 pub enum Deleted {
     /// The range held exactly as many rows as expected, and they are gone.
     Exactly,
-    /// It held another number, and nothing was deleted.
+    /// It held another number, or the day is not the owner's, and nothing was deleted.
     Nothing,
 }
 
@@ -98,9 +98,16 @@ pub trait Store {
     /// Whether the database holds a raw event of the day.
     async fn has_events(&self, date: EventDate) -> Result<bool, Self::Error>;
 
-    /// Deletes all raw events from `first` to `last` if there are exactly `records`.
-    async fn delete_range(&self, first: EventId, last: EventId, records: u32)
-        -> Result<Deleted, Self::Error>;
+    /// Deletes all raw events from `first` to `last`, both of the day `date`, if there are exactly
+    /// `records`, and `owner` holds the day.
+    async fn delete_range(
+        &self,
+        date: EventDate,
+        owner: &str,
+        first: EventId,
+        last: EventId,
+        records: u32,
+    ) -> Result<Deleted, Self::Error>;
 
     /// Deletes these raw events, and tells how many there were.
     async fn delete_ids(&self, ids: &[EventId]) -> Result<u64, Self::Error>;

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 
 use pathstats_archive::name::Format;
 use pathstats_archive::record::Stage;
-use pathstats_archive::run::{Order, Outcome, Reconcile, RunError};
+use pathstats_archive::run::{Order, Outcome, Reconcile, RunError, Settings};
 use pathstats_archive::tally::Figures;
 use pathstats_model::{EventId, TrafficEvent};
 use support::{event, settings, Fault, World, ALL, PART_BYTES};
@@ -189,6 +189,66 @@ fn a_day_that_died_while_it_was_cleaned_keeps_every_line() {
         world.check(&ids(&all));
         assert_eq!(world.objects(), objects);
     }
+}
+
+/// The rows of a page go, the run dies before it says so, and just as many others come into their
+/// place.
+#[test]
+fn late_events_as_many_as_were_deleted_are_not_taken_for_them() {
+    let all = events(0..120);
+    let late = |page: &TrafficEvent, count: u32| -> Vec<TrafficEvent> {
+        (0..count)
+            .map(|n| {
+                let mut event = event(n);
+                // Between the first event of the page and the next.
+                event.id = EventId::from_parts(page.id.timestamp_ms(), page.id.hash() + 1 + n).unwrap();
+                event
+            })
+            .collect()
+    };
+    let whole = World::new(all.clone());
+    whole.run(&settings(JSONL), ALL, None).unwrap();
+    let mut met = 0;
+    for call in 0..whole.calls() {
+        let world = World::new(all.clone());
+        let _ = world.run(&settings(JSONL), ALL, Some(Fault::DeadAfter(call)));
+        let gone = all.len() - world.raw_events();
+        if gone == 0 {
+            continue;
+        }
+        let mut first = all.clone();
+        first.sort_by_key(|event| event.id);
+        let came = late(&first[0], u32::try_from(gone).unwrap());
+        world.arrive(came.clone());
+        met += 1;
+        finish(&world, JSONL, 4);
+        world.check(&ids(&[all.clone(), came].concat()));
+    }
+    assert!(met > 0, "a run died after deleting");
+}
+
+#[test]
+fn an_upload_goes_on_with_its_length_of_parts() {
+    let all = events(0..700);
+    let world = World::new(all.clone());
+    let mut runs = 0;
+    // Until the first part is up and noted.
+    while world
+        .record_if_any()
+        .and_then(|r| r.files.first()?.writing.clone()?.upload)
+        .is_none_or(|u| u.etags.is_empty())
+    {
+        runs += 1;
+        assert!(runs < 40);
+        let _ = world.run_within(&settings(JSONL), ALL, None, 12);
+    }
+    let other = Settings { part_bytes: PART_BYTES - 1_000, ..settings(JSONL) };
+    while !matches!(world.run(&other, ALL, None), Ok(Outcome::Done)) {
+        runs += 1;
+        assert!(runs < 80);
+    }
+    world.check(&ids(&all));
+    assert_eq!(world.uploads_begun(), 1);
 }
 
 #[test]

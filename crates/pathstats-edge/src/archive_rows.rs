@@ -272,23 +272,33 @@ impl ArchiveRows {
     }
 
     /// See [`Store::delete_range`](pathstats_archive::store::Store::delete_range). The second
-    /// statement fails when the first deleted another number of rows, and takes it back with it:
-    /// counting the rows first would read each of them once more.
+    /// statement fails when the first deleted another number of rows or the run has lost its lease, and
+    /// takes it back with it. Asking either in the first one would read each row once more.
     ///
     /// # Errors
     ///
     /// When D1 refuses. The rows may still be deleted.
-    pub async fn delete_range(&self, first: EventId, last: EventId, records: u32) -> Result<Deleted> {
+    pub async fn delete_range(
+        &self,
+        date: EventDate,
+        owner: &str,
+        first: EventId,
+        last: EventId,
+        records: u32,
+    ) -> Result<Deleted> {
         #[derive(Deserialize)]
         struct Count {
             n: u64,
         }
         const DELETE: &str = "DELETE FROM traffic_events WHERE id >= ?1 AND id <= ?2";
-        const GUARD: &str = "SELECT CASE changes() WHEN ?1 THEN 1 ELSE json('another number of rows') END";
+        const GUARD: &str = "SELECT CASE WHEN changes() = ?1 \
+             AND EXISTS (SELECT 1 FROM archive_leases WHERE date = ?2 AND owner = ?3) \
+             THEN 1 ELSE json('another number of rows, or another run') END";
         const COUNT: &str = "SELECT count(*) AS n FROM traffic_events WHERE id >= ?1 AND id <= ?2";
         let range = [JsValue::from(first.to_string()), JsValue::from(last.to_string())];
         let records = u64::from(records);
-        match self.transaction(&[(DELETE, &range), (GUARD, &[count(records)])]).await {
+        let held = [count(records), date.to_string().into(), owner.into()];
+        match self.transaction(&[(DELETE, &range), (GUARD, &held)]).await {
             Ok(_) => Ok(Deleted::Exactly),
             Err(error) => {
                 let held = self.query(COUNT, &range).await?.results::<Count>()?;

@@ -115,8 +115,15 @@ impl Store for ArchiveStore {
         Ok(self.rows.has_events(date).await?)
     }
 
-    async fn delete_range(&self, first: EventId, last: EventId, records: u32) -> Answer<Deleted> {
-        Ok(self.rows.delete_range(first, last, records).await?)
+    async fn delete_range(
+        &self,
+        date: EventDate,
+        owner: &str,
+        first: EventId,
+        last: EventId,
+        records: u32,
+    ) -> Answer<Deleted> {
+        Ok(self.rows.delete_range(date, owner, first, last, records).await?)
     }
 
     async fn delete_ids(&self, ids: &[EventId]) -> Answer<u64> {

@@ -32,6 +32,8 @@ const NIGHTLY_CRON: &str = "0 2 * * *";
 const CAPACITY_CRON: &str = "0 */6 * * *";
 /// How long days are rolled up and old rows deleted in one firing, after the archive's eight minutes.
 const RETENTION_MS: i64 = 120_000;
+/// Queries that are left for that when the archive used up its own.
+const RETENTION_RESERVE: u32 = 60;
 
 /// A call from the api.
 #[event(fetch)]
@@ -88,10 +90,16 @@ async fn scheduled(event: ScheduledEvent, env: Env, _context: ScheduleContext) {
         }
         return;
     }
-    nightly::run(&env, &config).await;
+    let left = nightly::run(&env, &config).await;
     let done = match RetentionConfig::from_variables(&EnvVariables(&env)) {
-        Ok(config) if event.cron() == NIGHTLY_CRON => retention::nightly(&env, &config, RETENTION_MS).await,
-        Ok(config) => retention::go_on(&env, &config, RETENTION_MS).await,
+        Ok(mut config) => {
+            config.queries = config.queries.min(left + RETENTION_RESERVE);
+            if event.cron() == NIGHTLY_CRON {
+                retention::nightly(&env, &config, RETENTION_MS).await
+            } else {
+                retention::go_on(&env, &config, RETENTION_MS).await
+            }
+        }
         Err(error) => Err(error.to_string().into()),
     };
     if let Err(error) = done {

@@ -2,7 +2,7 @@
 
 use pathstats_archive::config::ArchiveConfig;
 use pathstats_archive::record::DayRecord;
-use pathstats_archive::run::{Order, Outcome, Reconcile};
+use pathstats_archive::run::{Budget, Order, Reconcile};
 use pathstats_edge::archive_rows::MAX_DAYS;
 use pathstats_edge::archive_store::ArchiveStore;
 use pathstats_edge::clock::now_ms;
@@ -12,7 +12,7 @@ use pathstats_model::retention::day;
 use std::collections::BTreeMap;
 use worker::{Env, Result};
 
-use crate::orders::one_day;
+use crate::orders::{lasting, one_day};
 use crate::settings::store;
 
 /// How long one firing of the cron works. It has 15 minutes; the next comes after ten.
@@ -21,33 +21,32 @@ const LASTING_MS: i64 = 480_000;
 pub const SETTLING_MS: i64 = HOUR_MS;
 
 /// Archives the days that are due, and goes on with those that were begun, oldest first. A day that
-/// fails does not keep the next one from its turn.
-pub async fn run(env: &Env, config: &ArchiveConfig) {
-    let done = async {
-        let store = store(env)?;
-        let ends = now_ms() + LASTING_MS;
-        for (date, order) in todo(&store, config).await? {
-            if now_ms() >= ends {
-                break;
-            }
-            let left = ends - now_ms();
-            if let Ok((Outcome::Unfinished, _)) = one_day(&store, config, date, order, left).await {
-                // The invocation's calls are used up as well.
-                break;
-            }
-        }
-        Ok::<(), worker::Error>(())
-    };
-    if let Err(error) = done.await {
+/// fails does not keep the next one from its turn. Gives the calls that are left to the invocation.
+pub async fn run(env: &Env, config: &ArchiveConfig) -> u32 {
+    let mut budget = lasting(LASTING_MS);
+    if let Err(error) = days(env, config, &mut budget).await {
         telemetry::error("the days to be archived cannot be listed", &error);
     }
+    budget.calls
+}
+
+async fn days(env: &Env, config: &ArchiveConfig, budget: &mut Budget) -> Result<()> {
+    let store = store(env)?;
+    for (date, order) in todo(&store, config).await? {
+        if budget.calls == 0 || now_ms() >= budget.ends_at_ms {
+            break;
+        }
+        // Told to the log and in its record; dying within, the next cron goes on.
+        let _ = one_day(&store, config, date, order, budget).await;
+    }
+    Ok(())
 }
 
 /// Archives and cleans one day now, however young it is. It tells the log itself.
 pub async fn one(env: &Env, config: &ArchiveConfig, date: EventDate) {
     let order = Order { archive: true, clean: true, convert: None, reconcile: None };
     match store(env) {
-        Ok(store) => drop(one_day(&store, config, date, order, LASTING_MS).await),
+        Ok(store) => drop(one_day(&store, config, date, order, &mut lasting(LASTING_MS)).await),
         Err(error) => telemetry::error("a full database was not relieved", &error),
     }
 }

@@ -23,7 +23,8 @@ use crate::status::day_json;
 
 /// Most bytes of an order.
 const MAX_BODY_BYTES: usize = 1_000;
-/// Calls of one run: an invocation has 1,000 queries to D1.
+/// Calls for the archive in one invocation, which has 1,000 queries to D1; some are left for what
+/// else a cron does.
 pub const CALLS: u32 = 900;
 /// How long a run behind an answer lasts: the platform ends it after 30 s. The cron goes on.
 const BEHIND_MS: i64 = 20_000;
@@ -84,12 +85,12 @@ pub async fn take(
         context.wait_until(async move {
             // The answer leaves first.
             Delay::from(Duration::ZERO).await;
-            let _ = one_day(&store, &config, wanted.date, order, BEHIND_MS).await;
+            let _ = one_day(&store, &config, wanted.date, order, &mut lasting(BEHIND_MS)).await;
         });
         let answer = json!({ "date": wanted.date, "status": "started" });
         return http::json(202, &answer);
     }
-    match one_day(&store, &config, wanted.date, order, WAITED_FOR_MS).await {
+    match one_day(&store, &config, wanted.date, order, &mut lasting(WAITED_FOR_MS)).await {
         Ok((Outcome::Busy(until), _)) => {
             let seconds = u32::try_from((until - now_ms()) / 1000 + 1).unwrap_or(60);
             let detail = format!("another run has {} until {}", wanted.date, iso_time(until));
@@ -132,16 +133,20 @@ async fn wanted(request: &mut Request) -> Result<core::result::Result<Wanted, Pr
     Ok(Ok(wanted))
 }
 
-/// Takes one day as far as its time reaches, and tells the log.
+/// All that an invocation has for the archive, for so long.
+pub fn lasting(ms: i64) -> Budget {
+    Budget { calls: CALLS, ends_at_ms: now_ms() + ms }
+}
+
+/// Takes one day as far as the budget reaches, and tells the log.
 pub async fn one_day(
     store: &ArchiveStore,
     config: &ArchiveConfig,
     date: EventDate,
     order: Order,
-    lasting_ms: i64,
+    budget: &mut Budget,
 ) -> core::result::Result<(Outcome, DayRecord), RunError> {
     let began = now_ms();
-    let budget = Budget { calls: CALLS, ends_at_ms: began + lasting_ms };
     let result = run(store, &config.settings, date, &owner(began), order, budget).await;
     match &result {
         Ok((outcome, record)) => {

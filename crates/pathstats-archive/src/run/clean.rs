@@ -20,6 +20,9 @@ impl<S: Store> Run<'_, S> {
             return Err(RunError::NotWhole { file: file.path, detail: detail.to_owned() });
         }
         let mut cleaned = file.cleaned_pages;
+        // Pages that an earlier run may have deleted already. Since then as many other events may
+        // have come into their range as the page holds, so counting would not tell them apart.
+        let attempted = file.attempted_pages;
         while cleaned < file.pages {
             if self.is_spent() {
                 return Ok(());
@@ -31,10 +34,14 @@ impl<S: Store> Run<'_, S> {
             if pages.is_empty() {
                 return Err(RunError::Record(format!("page {cleaned} of {} is missing", file.path)));
             }
+            // Dying from here on: the next run deletes these by their ids.
+            self.file(index)?.attempted_pages = attempted.max(cleaned + limit);
+            self.save(None, &[]).await?;
             for page in &pages {
-                if let Err(error) = self.clean_page(index, page).await {
-                    // How far it came is part of the record; refused as well, the pages are found
-                    // empty by the next run.
+                if let Err(error) = self.clean_page(index, page, page.number < attempted).await {
+                    // How far it came is part of the record; refused as well, the record says that
+                    // all of these were attempted.
+                    self.file(index)?.attempted_pages = attempted.max(cleaned + 1);
                     let _ = self.save(None, &[]).await;
                     return Err(error);
                 }
@@ -42,30 +49,36 @@ impl<S: Store> Run<'_, S> {
                 cleaned += 1;
                 self.file(index)?.cleaned_pages = cleaned;
                 if self.is_spent() {
-                    break;
+                    self.file(index)?.attempted_pages = attempted.max(cleaned);
+                    return self.save(None, &[]).await;
                 }
             }
-            self.save(None, &[]).await?;
         }
         self.file(index)?.stage = Stage::Done;
         self.save(None, &[]).await
     }
 
-    /// Deletes a page's events. Dying after: the next run finds none of them, and goes on.
-    async fn clean_page(&mut self, index: usize, page: &Page) -> Result<()> {
-        self.spend(1);
-        let deleted = self.store.delete_range(page.first_id, page.last_id, page.records).await;
-        match deleted.context("archived events cannot be deleted")? {
-            Deleted::Exactly => Ok(()),
-            Deleted::Nothing => {
-                // Other events came into the range, or some are deleted already: each by its id.
-                let path = self.file(index)?.path;
-                let events = self.page_events(path, page).await?;
-                let ids: Vec<EventId> = events.iter().map(|event| event.id).collect();
-                self.spend(1);
-                self.store.delete_ids(&ids).await.context("archived events cannot be deleted")?;
-                Ok(())
+    /// Deletes a page's events. Where nothing of it can have been deleted before, its range holds as
+    /// many rows as the page exactly when it holds those rows and no other.
+    async fn clean_page(&mut self, index: usize, page: &Page, attempted: bool) -> Result<()> {
+        let path = self.file(index)?.path;
+        if !attempted {
+            self.spend(2);
+            let range = (page.first_id, page.last_id);
+            let deleted = self
+                .store
+                .delete_range(path.date, self.owner, range.0, range.1, page.records)
+                .await
+                .context("archived events cannot be deleted")?;
+            if deleted == Deleted::Exactly {
+                return Ok(());
             }
         }
+        // Other events came into the range, or some are deleted already: each by its id.
+        let events = self.page_events(path, page).await?;
+        let ids: Vec<EventId> = events.iter().map(|event| event.id).collect();
+        self.spend(1);
+        self.store.delete_ids(&ids).await.context("archived events cannot be deleted")?;
+        Ok(())
     }
 }

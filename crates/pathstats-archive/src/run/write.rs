@@ -111,8 +111,9 @@ impl<S: Store> Run<'_, S> {
 
     /// Uploads all whole parts. Whether there was one.
     async fn upload_parts(&mut self, index: usize, draft: &mut Draft) -> Result<bool> {
-        let part = self.settings.part_bytes;
-        let length = usize::try_from(part).unwrap_or(usize::MAX);
+        // An upload goes on with parts of one length, whatever is configured meanwhile.
+        let begun = draft.state.upload.as_ref().map(|upload| upload.part_bytes);
+        let length = usize::try_from(begun.unwrap_or(self.settings.part_bytes)).unwrap_or(usize::MAX);
         let mut any = false;
         // Longer, not as long: the last part is never empty, and one part's worth is one piece.
         while draft.buffer.len() > length {

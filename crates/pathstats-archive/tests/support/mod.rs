@@ -147,8 +147,8 @@ impl World {
         self.fault.set(fault);
         self.runs.set(self.runs.get() + 1);
         let owner = format!("run {}", self.runs.get());
-        let budget = Budget { calls, ends_at_ms: self.now.get() + 3_600_000 };
-        let result = block_on(run::run(self, settings, day(), &owner, order, budget));
+        let mut budget = Budget { calls, ends_at_ms: self.now.get() + 3_600_000 };
+        let result = block_on(run::run(self, settings, day(), &owner, order, &mut budget));
         self.fault.set(None);
         self.dead.set(false);
         result.map(|(outcome, _)| outcome)
@@ -166,8 +166,16 @@ impl World {
         self.disk.borrow().days[&day()].0.clone()
     }
 
+    pub fn record_if_any(&self) -> Option<DayRecord> {
+        self.disk.borrow().days.get(&day()).map(|(record, _)| record.clone())
+    }
+
     pub fn has_record(&self) -> bool {
-        self.disk.borrow().days.contains_key(&day())
+        self.record_if_any().is_some()
+    }
+
+    pub fn uploads_begun(&self) -> u32 {
+        self.disk.borrow().uploads_begun
     }
 
     pub fn published(&self) -> Option<DayRecord> {
@@ -363,10 +371,18 @@ impl Store for World {
         self.call(|disk| Ok(disk.events.values().any(|event| event.hour().date() == date)))
     }
 
-    async fn delete_range(&self, first: EventId, last: EventId, records: u32) -> Result<Deleted, String> {
+    async fn delete_range(
+        &self,
+        date: EventDate,
+        owner: &str,
+        first: EventId,
+        last: EventId,
+        records: u32,
+    ) -> Result<Deleted, String> {
         self.call(|disk| {
             let ids: Vec<_> = disk.events.range(first..=last).map(|(id, _)| *id).collect();
-            if ids.len() != records as usize {
+            let held = disk.leases.get(&date).is_some_and(|(holder, _)| holder == owner);
+            if !held || ids.len() != records as usize {
                 return Ok(Deleted::Nothing);
             }
             for id in ids {
