@@ -91,7 +91,7 @@ for (const [query, name, came, may] of REFUSED) {
 test("an unknown parameter is told the known ones", BOUND, async () => {
   const response = await product.read("/paths?limit=5&sorted=path");
   assert.equal(response.status, 400);
-  assert.match((await problemOf(response)).detail, /`sorted`: expected limit, sort or refresh/);
+  assert.match((await problemOf(response)).detail, /`sorted`: expected limit, sort, refresh/);
 });
 
 test("a long value is not echoed whole", BOUND, async () => {

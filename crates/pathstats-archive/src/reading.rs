@@ -7,7 +7,6 @@
 mod cursor;
 mod day;
 mod export;
-mod given;
 mod lines;
 mod pages;
 mod parameters;

@@ -1,7 +1,13 @@
 //! The platform's clock. It stands still between I/O, on purpose of the platform.
 
+use core::future::Future;
+use core::pin::pin;
+use core::time::Duration;
+
+use futures_util::future::{select, Either};
 use wasm_bindgen::JsValue;
 use worker::durable::ScheduledTime;
+use worker::Delay;
 
 /// Milliseconds since the epoch.
 #[must_use]
@@ -21,4 +27,13 @@ pub fn alarm_time(at_ms: i64) -> ScheduledTime {
     #[allow(clippy::cast_precision_loss)]
     let at = at_ms.max(now_ms() + 1) as f64;
     ScheduledTime::new(js_sys::Date::new(&JsValue::from_f64(at)))
+}
+
+/// What a future comes to within a time, or none. It is dropped then; what it began elsewhere may
+/// still go on.
+pub async fn within<T>(limit: Duration, future: impl Future<Output = T>) -> Option<T> {
+    match select(pin!(future), Delay::from(limit)).await {
+        Either::Left((value, _)) => Some(value),
+        Either::Right(_) => None,
+    }
 }

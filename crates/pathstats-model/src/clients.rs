@@ -11,6 +11,25 @@ use datasketches::hll::{HllSketch, HllType, HllUnion};
 /// Base-2 logarithm of the number of registers.
 const LG_K: u8 = 14;
 
+/// Up to here a sketch keeps every client's hash, and its estimate is exact but for collisions of
+/// hashes, which are one in ten thousand sketches.
+const EXACT_TO: u64 = 1_000;
+
+/// Two standard errors of the composite estimate: 1.04 / sqrt(2^14) each (Flajolet et al., 2007).
+const TWO_STANDARD_ERRORS: f64 = 2.0 * 1.04 / 128.0;
+
+/// Bounds that hold the true number with a probability of 95 %, when only the estimate is known.
+#[must_use]
+pub fn bounds_of(estimate: u64) -> (f64, f64) {
+    // An estimate is far below 2^53.
+    #[allow(clippy::cast_precision_loss)]
+    let value = estimate as f64;
+    if estimate <= EXACT_TO {
+        return (value, value);
+    }
+    ((value / (1.0 + TWO_STANDARD_ERRORS)).floor(), (value / (1.0 - TWO_STANDARD_ERRORS)).ceil())
+}
+
 /// A mergeable sketch of distinct clients.
 #[derive(Clone, Debug, Default)]
 pub struct ClientSketch {

@@ -38,6 +38,15 @@ impl core::fmt::Debug for LatencySketch {
     }
 }
 
+/// The bounds between which the true percentile lies, when a sketch says `ms` milliseconds.
+#[must_use]
+pub fn bounds_ms(ms: f64) -> (f64, f64) {
+    // The estimate v of a time x is within α·x of it. Whole microseconds: a thousandth of a millisecond.
+    let floor = f64::from(FLOOR_US) / 1000.0;
+    let low = if ms <= floor * (1.0 + RELATIVE_ERROR) { 0.0 } else { ms / (1.0 + RELATIVE_ERROR) };
+    (low, ms / (1.0 - RELATIVE_ERROR))
+}
+
 impl Default for LatencySketch {
     fn default() -> Self {
         Self { sketch: DDSketch::new(Config::new(RELATIVE_ERROR, MAX_BINS, MIN_VALUE)) }

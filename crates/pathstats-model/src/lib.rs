@@ -17,6 +17,7 @@
 
 pub mod access;
 pub mod aggregator;
+pub mod api;
 pub mod backoff;
 pub mod cadence;
 pub mod calls;

@@ -7,6 +7,7 @@ pub const PROBLEM_JSON: &str = "application/problem+json";
 
 /// One error.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Problem {
     /// Names the kind: `about:blank#` and a short, stable word.
     #[serde(rename = "type")]
@@ -20,6 +21,9 @@ pub struct Problem {
     /// Seconds after which to try again; also sent as `Retry-After`.
     #[serde(skip_serializing_if = "Option::is_none", default, rename = "retryAfter")]
     pub retry_after: Option<u32>,
+    /// The call that took the place of one that is gone.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub successor: Option<String>,
 }
 
 impl Problem {
@@ -32,6 +36,7 @@ impl Problem {
             status,
             detail: detail.into(),
             retry_after: None,
+            successor: None,
         }
     }
 
@@ -68,6 +73,44 @@ impl Problem {
     #[must_use]
     pub fn unauthorized(error: crate::access::AccessError) -> Self {
         Self::new(401, "unauthorized", "A valid token is needed", error.to_string())
+    }
+
+    /// 410, with what took its place.
+    #[must_use]
+    pub fn gone(retired: &crate::api::operations::Retired) -> Self {
+        let detail = format!("this call is gone: {}. Use {}", retired.about, retired.successor);
+        Self {
+            successor: Some(retired.successor.to_owned()),
+            ..Self::new(410, "gone", "The call is gone", detail)
+        }
+    }
+
+    /// 413, with what may be `bytes` long at most.
+    #[must_use]
+    pub fn too_large(what: &str, bytes: usize) -> Self {
+        Self::new(413, "too_large", "The body is too large", format!("{what} has {bytes} bytes at most"))
+    }
+
+    /// 502: another Worker of the product cannot be reached.
+    #[must_use]
+    pub fn unreachable(worker: &str) -> Self {
+        let detail = format!("the {worker} does not answer: try again later");
+        Self::new(502, &format!("{worker}_unreachable"), "Another Worker does not answer", detail)
+            .retry_after(10)
+    }
+
+    /// 504: another Worker of the product takes too long.
+    #[must_use]
+    pub fn late(worker: &str, seconds: u64) -> Self {
+        let detail = format!("the {worker} did not answer within {seconds} s; what it does may still go on");
+        Self::new(504, &format!("{worker}_late"), "Another Worker takes too long", detail).retry_after(30)
+    }
+
+    /// 503: D1 does not answer.
+    #[must_use]
+    pub fn database_unreadable() -> Self {
+        Self::new(503, "d1_unreadable", "D1 cannot be read", "the database does not answer: try again later")
+            .retry_after(10)
     }
 
     /// 500 because of a wrong configuration. The detail names the variable, never a secret's value.

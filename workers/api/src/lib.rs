@@ -1,22 +1,26 @@
 //! The api: answers from cache, KV or D1.
 //!
-//! | request | goes to | token |
-//! | --- | --- | --- |
-//! | `GET /health` | [`health`] | none |
-//! | `GET /paths` | [`paths`] | `READ_TOKEN` |
-//! | `GET /paths/events/export` | [`archive`], and on to the archiver | `READ_TOKEN` |
-//! | `/admin/archive/…`, `/admin/cleanup/trigger`, `/admin/reconcile`, `/admin/retention…`, `/admin/capacity` | the same | `ADMIN_TOKEN` |
+//! What it answers to stands in [`pathstats_model::api::operations`], one row an operation, with who
+//! may and what comes; the OpenAPI document is made from the same rows. Here each goes to its module:
+//!
+//! | operations | go to |
+//! | --- | --- |
+//! | `/paths` | [`paths`], and its three tiers in [`tiers`] |
+//! | the archive, retention, capacity, export | [`archiver`], and on to that Worker |
+//! | `/health` | [`health`] |
 
-mod archive;
+mod archiver;
 mod health;
 mod paths;
 mod tiers;
 
 use pathstats_edge::bindings::{EnvVariables, SIGN_IN_LIMIT};
 use pathstats_edge::{access, http, telemetry};
+use pathstats_model::api::given::Given;
+use pathstats_model::api::operations::{find, Found, Operation, OperationId, RETIRED_SOURCE};
 use pathstats_model::config::{token, ApiConfig};
 use pathstats_model::problem::Problem;
-use worker::{event, Context, Env, Method, Request, Response, Result};
+use worker::{event, Context, Env, Request, Response, Result};
 
 /// Any request.
 #[event(fetch)]
@@ -29,18 +33,18 @@ async fn fetch(request: Request, env: Env, context: Context) -> Result<Response>
 
 async fn answer(request: Request, env: &Env, context: &Context) -> Result<Response> {
     let path = request.path();
-    let known = matches!(path.as_str(), "/health" | "/paths");
-    if known && !matches!(request.method(), Method::Get | Method::Head) {
-        let response = http::problem(&Problem::method(request.method().as_ref(), "GET"))?;
-        response.headers().set("Allow", "GET, HEAD")?;
-        return Ok(response);
-    }
+    let found = find(request.method().as_ref(), &path);
     let config = match ApiConfig::from_variables(&EnvVariables(env)) {
         Ok(config) => config,
         Err(error) => return http::problem(&Problem::configuration(&error)),
     };
-    if path == "/health" {
+    if let Found::Operation(Operation { id: OperationId::Health, .. }) = found {
         return health::answer(env).await;
+    }
+    if let Found::OtherMethod(allowed) = found {
+        let response = http::problem(&Problem::method(request.method().as_ref(), allowed))?;
+        response.headers().set("Allow", allowed)?;
+        return Ok(response);
     }
     // Everything else needs a token, also what is not there: a stranger learns nothing.
     let token = if path.starts_with("/admin/") {
@@ -54,9 +58,34 @@ async fn answer(request: Request, env: &Env, context: &Context) -> Result<Respon
     if let Err(problem) = access::check(&request, env, &token, SIGN_IN_LIMIT).await? {
         return http::problem(&problem);
     }
-    match path.as_str() {
-        "/paths" => paths::answer(&request, env, context, &config).await,
-        path if archive::is_ours(path) => archive::forward(request, env).await,
-        _ => http::problem(&Problem::not_found(&path)),
+    match found {
+        Found::Operation(operation) => operate(operation, request, env, context, &config).await,
+        Found::Retired(retired) => http::problem(&Problem::gone(retired)),
+        Found::OtherMethod(_) | Found::Nothing => http::problem(&Problem::not_found(&path)),
+    }
+}
+
+async fn operate(
+    operation: &Operation,
+    request: Request,
+    env: &Env,
+    context: &Context,
+    config: &ApiConfig,
+) -> Result<Response> {
+    if operation.is_archivers() {
+        return archiver::forward(request, env, operation).await;
+    }
+    let url = request.url()?;
+    if url.query_pairs().any(|(name, value)| RETIRED_SOURCE.is(&name, &value)) {
+        return http::problem(&Problem::gone(&RETIRED_SOURCE.call));
+    }
+    let given = match Given::read(url.query_pairs(), operation.parameters) {
+        Ok(given) => given,
+        Err(problem) => return http::problem(&problem),
+    };
+    match operation.id {
+        OperationId::Health => health::answer(env).await,
+        OperationId::Paths => paths::answer(&given, env, context, config).await,
+        _ => http::problem(&Problem::not_found(operation.path)),
     }
 }

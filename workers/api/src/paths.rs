@@ -2,6 +2,7 @@
 
 use pathstats_edge::clock::now_ms;
 use pathstats_edge::http;
+use pathstats_model::api::given::Given;
 use pathstats_model::config::ApiConfig;
 use pathstats_model::freshness::{staleness_seconds, DataSource};
 use pathstats_model::hour::{iso_time, HourBucket};
@@ -9,12 +10,9 @@ use pathstats_model::limits::SNAPSHOT_PATHS;
 use pathstats_model::problem::Problem;
 use pathstats_model::snapshot::{PathSummary, Sort};
 use serde::Serialize;
-use worker::{Context, Env, Request, Response, Result};
+use worker::{Context, Env, Response, Result};
 
 use crate::tiers;
-
-/// Most characters of a query.
-const MAX_QUERY_CHARS: usize = 1_000;
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -39,9 +37,8 @@ struct Parameters {
 }
 
 /// The busiest paths of the last 24 hours.
-pub async fn answer(request: &Request, env: &Env, context: &Context, config: &ApiConfig) -> Result<Response> {
-    let url = request.url()?;
-    let parameters = match parameters(&url) {
+pub async fn answer(given: &Given, env: &Env, context: &Context, config: &ApiConfig) -> Result<Response> {
+    let parameters = match Parameters::read(given) {
         Ok(parameters) => parameters,
         Err(problem) => return http::problem(&problem),
     };
@@ -64,43 +61,13 @@ pub async fn answer(request: &Request, env: &Env, context: &Context, config: &Ap
     )
 }
 
-fn parameters(url: &worker::Url) -> core::result::Result<Parameters, Problem> {
-    if url.query().is_some_and(|query| query.len() > MAX_QUERY_CHARS) {
-        return Err(Problem::new(400, "query_too_long", "The query is too long", "at most 1000 characters"));
+impl Parameters {
+    fn read(given: &Given) -> core::result::Result<Self, Problem> {
+        const { assert!(SNAPSHOT_PATHS == 100) };
+        Ok(Self {
+            limit: given.number("limit", 100, 1..=100)? as usize,
+            sort: given.optional("sort", Sort::NAMES, Sort::from_name)?.unwrap_or_default(),
+            refresh: given.flag("refresh")?,
+        })
     }
-    let mut parameters = Parameters { limit: SNAPSHOT_PATHS, sort: Sort::default(), refresh: false };
-    for (name, value) in url.query_pairs() {
-        match name.as_ref() {
-            "limit" => {
-                parameters.limit = value
-                    .parse()
-                    .ok()
-                    .filter(|limit| (1..=SNAPSHOT_PATHS).contains(limit))
-                    .ok_or_else(|| Problem::parameter("limit", &value, "a whole number from 1 to 100"))?;
-            }
-            "sort" => {
-                parameters.sort =
-                    Sort::from_name(&value).ok_or_else(|| Problem::parameter("sort", &value, Sort::NAMES))?;
-            }
-            "refresh" => {
-                parameters.refresh = match value.as_ref() {
-                    "true" => true,
-                    "false" => false,
-                    _ => return Err(Problem::parameter("refresh", &value, "true or false")),
-                };
-            }
-            other => {
-                return Err(Problem::new(
-                    400,
-                    "unknown_parameter",
-                    "A parameter is not known",
-                    format!(
-                        "parameter `{}`: expected limit, sort or refresh",
-                        pathstats_model::event::cut(other, 80)
-                    ),
-                ));
-            }
-        }
-    }
-    Ok(parameters)
 }

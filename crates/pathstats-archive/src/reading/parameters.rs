@@ -2,11 +2,12 @@
 
 use std::borrow::Cow;
 
+use pathstats_model::api::given::{moment, number, Given};
+use pathstats_model::api::operations::{parameters, OperationId};
 use pathstats_model::event::check_path;
 use pathstats_model::hour::{iso_time, EventDate, DAY_MS};
 use pathstats_model::problem::Problem;
 
-use super::given::{moment, number, Given};
 use super::lines::{Form, Lines};
 use super::query::{Filter, StatusFilter};
 use crate::name::Format;
@@ -67,7 +68,7 @@ impl QueryParameters {
     ///
     /// A problem that names the parameter, what came and what may come.
     pub fn read<'a>(pairs: impl IntoIterator<Item = (Cow<'a, str>, Cow<'a, str>)>) -> Result<Self> {
-        let given = Given::read(pairs, &["date", "path", "status", "limit", "cursor"])?;
+        let given = Given::read(pairs, parameters(OperationId::ArchiveQuery))?;
         let path = given.optional("path", "a path that begins with '/', 512 characters at most", |text| {
             check_path(text).is_ok().then(|| text.to_owned())
         })?;
@@ -92,7 +93,7 @@ impl DownloadParameters {
     ///
     /// As [`QueryParameters::read`].
     pub fn read<'a>(pairs: impl IntoIterator<Item = (Cow<'a, str>, Cow<'a, str>)>) -> Result<Self> {
-        let given = Given::read(pairs, &["date", "supplement", "format"])?;
+        let given = Given::read(pairs, parameters(OperationId::ArchiveDownload))?;
         let supplement =
             given.optional("supplement", "0 for the day's file, 1 for its first supplement", number)?;
         let format = given.optional("format", "jsonl or parquet", |text| match text {
@@ -132,7 +133,7 @@ impl ExportParameters {
     ///
     /// As [`QueryParameters::read`].
     pub fn read<'a>(pairs: impl IntoIterator<Item = (Cow<'a, str>, Cow<'a, str>)>) -> Result<Self> {
-        let given = Given::read(pairs, &["from", "to", "format", "anonymize"])?;
+        let given = Given::read(pairs, parameters(OperationId::ExportEvents))?;
         let from_ms = given.required("from", A_TIME, moment)?;
         let to_ms = given.required("to", A_TIME, moment)?;
         if !(1..=MAX_EXPORT_DAYS * DAY_MS).contains(&(to_ms - from_ms)) {

@@ -2,10 +2,12 @@
 
 use std::borrow::Cow;
 
-use pathstats_model::event::cut;
-use pathstats_model::hour::EventDate;
-use pathstats_model::limits::{MAX_TIMESTAMP_MS, MIN_TIMESTAMP_MS};
-use pathstats_model::problem::Problem;
+use crate::event::cut;
+use crate::hour::EventDate;
+use crate::limits::{MAX_TIMESTAMP_MS, MIN_TIMESTAMP_MS};
+use crate::problem::Problem;
+
+use super::operations::Parameter;
 
 /// Most bytes of all names and values: a path of 512 characters, each of which takes four bytes, and
 /// room.
@@ -14,13 +16,18 @@ const MAX_QUERY_BYTES: usize = 4_000;
 type Result<T> = core::result::Result<T, Problem>;
 
 /// The names and values that came.
-pub(super) struct Given(Vec<(String, String)>);
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Given(Vec<(String, String)>);
 
 impl Given {
     /// Takes them, when each is known and given once.
+    ///
+    /// # Errors
+    ///
+    /// A problem that names the parameter, what came and what may come.
     pub fn read<'a>(
         pairs: impl IntoIterator<Item = (Cow<'a, str>, Cow<'a, str>)>,
-        known: &[&str],
+        known: &[Parameter],
     ) -> Result<Self> {
         let mut given: Vec<(String, String)> = Vec::new();
         let mut bytes = 0;
@@ -30,8 +37,10 @@ impl Given {
                 let detail = format!("{MAX_QUERY_BYTES} bytes at most");
                 return Err(Problem::new(400, "query_too_long", "The query is too long", detail));
             }
-            if !known.contains(&name.as_ref()) {
-                let detail = format!("parameter `{}`: expected {}", cut(&name, 80), known.join(", "));
+            if !known.iter().any(|parameter| parameter.name == name) {
+                let names: Vec<&str> = known.iter().map(|parameter| parameter.name).collect();
+                let expected = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+                let detail = format!("parameter `{}`: expected {expected}", cut(&name, 80));
                 return Err(Problem::new(400, "unknown_parameter", "A parameter is not known", detail));
             }
             if given.iter().any(|(other, _)| *other == name) {
@@ -43,11 +52,16 @@ impl Given {
     }
 
     /// The value of a name, as it came.
+    #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(given, _)| given == name).map(|(_, value)| value.as_str())
     }
 
     /// What a value says, or none when it is not given.
+    ///
+    /// # Errors
+    ///
+    /// When `parse` finds nothing in it.
     pub fn optional<T>(
         &self,
         name: &str,
@@ -59,6 +73,10 @@ impl Given {
     }
 
     /// What a value says that must be given.
+    ///
+    /// # Errors
+    ///
+    /// When it is not given, or `parse` finds nothing in it.
     pub fn required<T>(
         &self,
         name: &str,
@@ -72,8 +90,32 @@ impl Given {
     }
 }
 
+impl Given {
+    /// A whole number in a range, or the default.
+    ///
+    /// # Errors
+    ///
+    /// When it is none or out of range.
+    pub fn number(&self, name: &str, default: u32, range: core::ops::RangeInclusive<u32>) -> Result<u32> {
+        let expected = format!("a whole number from {} to {}", range.start(), range.end());
+        let value = self.optional(name, &expected, |text| number(text).filter(|n| range.contains(n)))?;
+        Ok(value.unwrap_or(default))
+    }
+
+    /// `true` or `false`; false when it is not given.
+    ///
+    /// # Errors
+    ///
+    /// When it is neither.
+    pub fn flag(&self, name: &str) -> Result<bool> {
+        let value = self.optional(name, "true or false", |text| text.parse().ok())?;
+        Ok(value.unwrap_or(false))
+    }
+}
+
 /// Milliseconds of a time: thirteen digits, a day, or ISO 8601 in UTC.
-pub(super) fn moment(text: &str) -> Option<i64> {
+#[must_use]
+pub fn moment(text: &str) -> Option<i64> {
     let digits = |text: &str, width: usize| {
         let all = text.len() == width && text.bytes().all(|byte| byte.is_ascii_digit());
         all.then(|| text.parse::<i64>().ok()).flatten()
@@ -100,7 +142,8 @@ pub(super) fn moment(text: &str) -> Option<i64> {
 }
 
 /// Digits alone: no sign.
-pub(super) fn number(text: &str) -> Option<u32> {
+#[must_use]
+pub fn number(text: &str) -> Option<u32> {
     text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten()
 }
 

@@ -1,0 +1,298 @@
+//! Operations for those who run it.
+
+use super::{Access, Answer, Body, Content, Form, Operation, OperationId, Parameter, Verb};
+
+const LIMIT: Parameter = Parameter {
+    name: "limit",
+    required: false,
+    form: Form::Integer { least: 1, most: 200, default: Some(50) },
+    about: "Most entries of the answer.",
+};
+const CURSOR: Parameter = Parameter {
+    name: "cursor",
+    required: false,
+    form: Form::Cursor,
+    about: "`nextCursor` of the answer before.",
+};
+const DATE: Parameter = Parameter { name: "date", required: true, form: Form::Date, about: "A day of UTC." };
+
+/// A read without a body.
+const fn read(
+    id: OperationId,
+    path: &'static str,
+    summary: &'static str,
+    description: &'static str,
+    parameters: &'static [Parameter],
+    answers: &'static [Answer],
+    problems: &'static [u16],
+) -> Operation {
+    let access = Access::Read;
+    Operation {
+        id,
+        method: Verb::Get,
+        path,
+        access,
+        summary,
+        description,
+        parameters,
+        body: None,
+        answers,
+        problems,
+    }
+}
+
+/// A change, without a query.
+const fn change(
+    id: OperationId,
+    path: &'static str,
+    summary: &'static str,
+    description: &'static str,
+    body: Option<Body>,
+    answers: &'static [Answer],
+    problems: &'static [u16],
+) -> Operation {
+    let access = Access::Change;
+    Operation {
+        id,
+        method: Verb::Post,
+        path,
+        access,
+        summary,
+        description,
+        parameters: &[],
+        body,
+        answers,
+        problems,
+    }
+}
+
+const ORDER: Option<Body> = Some(Body { schema: "Order", example: r#"{"date":"2025-10-15","wait":true}"# });
+const ORDERED: &[Answer] = &[
+    Answer { status: 200, content: Content::Json("DayDetails"), about: "Done; only with `\"wait\":true`." },
+    Answer {
+        status: 202,
+        content: Content::Json("DayStarted"),
+        about: "Begun, or not done within the budget: the cron goes on.",
+    },
+];
+const SELECTION: &str =
+    "Dead letters are named by `ids`, or `\"all\":true` takes the oldest, of one `reason` if it is given. \
+     At most 100 a call: `remaining` tells what is left.";
+
+pub(super) const OPERATIONS: &[Operation] = &[
+    Operation {
+        id: OperationId::Health,
+        method: Verb::Get,
+        path: "/health",
+        access: Access::Open,
+        summary: "Whether the api answers",
+        description: "For load balancers and uptime checks. 503 when KV cannot be read.",
+        parameters: &[],
+        body: None,
+        answers: &[Answer { status: 200, content: Content::Json("Health"), about: "It answers." }],
+        problems: &[503],
+    },
+    read(
+        OperationId::OpenApi,
+        "/openapi.json",
+        "This document",
+        "OpenAPI 3.1, made from the same table that the Worker routes by.",
+        &[],
+        &[Answer { status: 200, content: Content::Json("OpenApi"), about: "The document." }],
+        &[],
+    ),
+    read(
+        OperationId::Session,
+        "/admin/session",
+        "Who is asking",
+        "What the token or the Access login may do, and what a page must know of the set-up.",
+        &[],
+        &[Answer { status: 200, content: Content::Json("Session"), about: "The caller." }],
+        &[],
+    ),
+    read(
+        OperationId::AdminHealth,
+        "/admin/health",
+        "Every check, with its limits",
+        "A source that does not answer in time makes its checks `unknown`; the answer still comes.",
+        &[],
+        &[Answer { status: 200, content: Content::Json("HealthReport"), about: "The checks." }],
+        &[],
+    ),
+    read(
+        OperationId::DeadLetters,
+        "/admin/dead-letters",
+        "What could not be counted",
+        "Messages and events that were refused or failed at every attempt, with the reason.",
+        &[
+            Parameter {
+                name: "reason",
+                required: false,
+                form: Form::Text(64),
+                about: "Only letters of this reason; `byReason` of the answer names those there are.",
+            },
+            LIMIT,
+            CURSOR,
+        ],
+        &[Answer { status: 200, content: Content::Json("DeadLetterList"), about: "The letters." }],
+        &[],
+    ),
+    read(
+        OperationId::DeadLetter,
+        "/admin/dead-letters/show",
+        "One dead letter, whole",
+        "With the body of the message.",
+        &[Parameter { name: "id", required: true, form: Form::Text(200), about: "Its id, as the list tells it." }],
+        &[Answer { status: 200, content: Content::Json("DeadLetterDetails"), about: "The letter." }],
+        &[404],
+    ),
+    change(
+        OperationId::ReplayDeadLetters,
+        "/admin/dead-letters/replay",
+        "Takes dead letters in once more",
+        SELECTION,
+        Some(Body { schema: "DeadLetterSelection", example: r#"{"ids":["0123456789abcdef"]}"# }),
+        &[Answer { status: 200, content: Content::Json("ReplayAnswer"), about: "What became of each." }],
+        &[502, 504],
+    ),
+    change(
+        OperationId::DiscardDeadLetters,
+        "/admin/dead-letters/discard",
+        "Deletes dead letters",
+        SELECTION,
+        Some(Body { schema: "DeadLetterSelection", example: r#"{"all":true,"reason":"invalid_json"}"# }),
+        &[Answer { status: 200, content: Content::Json("DiscardAnswer"), about: "How many are gone." }],
+        &[502, 504],
+    ),
+    read(
+        OperationId::Audit,
+        "/admin/audit",
+        "Who changed what",
+        "One entry a change, newest first. An entry without a status is one that is not known to have ended.",
+        &[LIMIT, CURSOR],
+        &[Answer { status: 200, content: Content::Json("AuditList"), about: "The entries." }],
+        &[],
+    ),
+    read(
+        OperationId::ArchiveStatus,
+        "/admin/archive/status",
+        "The days, and how far each is",
+        "With `date`, all of one: files, hours, differences, rows read and written.",
+        &[Parameter { name: "date", required: false, form: Form::Date, about: "A day of UTC." }],
+        &[Answer { status: 200, content: Content::Json("ArchiveStatus"), about: "The days, or the day." }],
+        &[404, 502, 504],
+    ),
+    read(
+        OperationId::ArchiveQuery,
+        "/admin/archive/query",
+        "Events of a day",
+        "From R2 where the day is archived, from D1 where it is not, in the order of their ids.",
+        &[
+            DATE,
+            Parameter { name: "path", required: false, form: Form::Path, about: "Only events of this path." },
+            Parameter { name: "status", required: false, form: Form::StatusOrClass, about: "Only events of this status or class." },
+            Parameter {
+                name: "limit",
+                required: false,
+                form: Form::Integer { least: 1, most: 10_000, default: Some(100) },
+                about: "Most events of the answer.",
+            },
+            CURSOR,
+        ],
+        &[Answer { status: 200, content: Content::Json("EventPage"), about: "The events." }],
+        &[404, 502, 504],
+    ),
+    read(
+        OperationId::ArchiveDownload,
+        "/admin/archive/download",
+        "A file of the archive",
+        "As it lies in the bucket; takes `Range`.",
+        &[
+            DATE,
+            Parameter {
+                name: "supplement",
+                required: false,
+                form: Form::Integer { least: 0, most: u32::MAX, default: Some(0) },
+                about: "0 for the day's file, 1 for its first supplement.",
+            },
+            Parameter {
+                name: "format",
+                required: false,
+                form: Form::Choice { words: &["jsonl", "parquet"], default: None },
+                about: "By default the format in which the day was archived first.",
+            },
+        ],
+        &[
+            Answer { status: 200, content: Content::Stream(FILES), about: "The file." },
+            Answer { status: 206, content: Content::Stream(FILES), about: "The bytes of `Range`." },
+        ],
+        &[404, 416, 502, 504],
+    ),
+    change(
+        OperationId::TriggerArchive,
+        "/admin/archive/trigger",
+        "Archives a day that has ended",
+        "Writes it to R2, reads it back, compares it with the hourly statistics, and deletes from D1 what it archived, \
+         unless `\"clean\":false`.",
+        ORDER,
+        ORDERED,
+        ORDER_PROBLEMS,
+    ),
+    change(
+        OperationId::ConvertArchive,
+        "/admin/archive/convert",
+        "Writes a day in the other format too",
+        "Parquet beside JSONL, or the reverse.",
+        ORDER,
+        ORDERED,
+        ORDER_PROBLEMS,
+    ),
+    change(
+        OperationId::TriggerCleanup,
+        "/admin/cleanup/trigger",
+        "Deletes from D1 what is archived",
+        "Exactly the events that the day's files hold.",
+        ORDER,
+        ORDERED,
+        ORDER_PROBLEMS,
+    ),
+    change(
+        OperationId::Reconcile,
+        "/admin/reconcile",
+        "Reads a day back and compares it once more",
+        "`\"repair\":true` makes the hourly rows that differ anew, sketches included.",
+        ORDER,
+        ORDERED,
+        ORDER_PROBLEMS,
+    ),
+    read(
+        OperationId::Retention,
+        "/admin/retention",
+        "What a night would delete",
+        "Deletes nothing.",
+        &[],
+        &[Answer { status: 200, content: Content::Json("RetentionPlan"), about: "The plan." }],
+        &[502, 504],
+    ),
+    change(
+        OperationId::RunRetention,
+        "/admin/retention/run",
+        "Does now what the night does",
+        "Rolls days up and deletes what is old, for at most 20 seconds. `complete` is false when something is left.",
+        None,
+        &[Answer { status: 200, content: Content::Json("RetentionDone"), about: "What was done." }],
+        &[502, 504],
+    ),
+    read(
+        OperationId::Capacity,
+        "/admin/capacity",
+        "How full the database is",
+        "And where that goes.",
+        &[],
+        &[Answer { status: 200, content: Content::Json("Capacity"), about: "The size and its outlook." }],
+        &[502, 504],
+    ),
+];
+
+const FILES: &[&str] = &["application/gzip", "application/vnd.apache.parquet"];
+const ORDER_PROBLEMS: &[u16] = &[404, 409, 502, 504];

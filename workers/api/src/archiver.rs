@@ -1,0 +1,52 @@
+//! Operations of the archiver. It has no address of its own: it is reached through here.
+
+use std::time::Duration;
+
+use pathstats_edge::bindings::ARCHIVER;
+use pathstats_edge::clock::within;
+use pathstats_edge::http::{self, read_body, Body};
+use pathstats_edge::telemetry;
+use pathstats_model::api::operations::{Operation, Verb};
+use pathstats_model::problem::Problem;
+use wasm_bindgen::JsValue;
+use worker::{Env, Headers, Request, RequestInit, Response, Result};
+
+/// Most bytes of an order.
+const MAX_BODY_BYTES: usize = 1_000;
+
+/// How long the archiver may take until an answer begins. A file or an export may then take as long
+/// as it is.
+const READ_LIMIT: Duration = Duration::from_secs(30);
+
+/// The same for an order: with `"wait":true` the archiver works for up to five minutes.
+const ORDER_LIMIT: Duration = Duration::from_secs(330);
+
+/// Hands a request on: its address, its body, and which bytes of a file are wanted. Its token stays
+/// here. Given up waiting for, an order goes on all the same, and its record tells how far it came.
+pub async fn forward(mut request: Request, env: &Env, operation: &Operation) -> Result<Response> {
+    let mut init = RequestInit::new();
+    let headers = Headers::new();
+    for name in ["Range", "If-Range", "If-None-Match"] {
+        if let Some(value) = request.headers().get(name)? {
+            headers.set(name, &value)?;
+        }
+    }
+    init.with_method(request.method()).with_headers(headers);
+    if operation.method == Verb::Post {
+        let Body::Bytes(body) = read_body(&mut request, MAX_BODY_BYTES).await? else {
+            return http::problem(&Problem::too_large("the body of an order", MAX_BODY_BYTES));
+        };
+        init.with_body(Some(JsValue::from(js_sys::Uint8Array::from(body.as_slice()))));
+    }
+    let limit = if operation.method == Verb::Post { ORDER_LIMIT } else { READ_LIMIT };
+    let request = Request::new_with_init(request.url()?.as_str(), &init)?;
+    let archiver = env.service(ARCHIVER)?;
+    match within(limit, archiver.fetch_request(request)).await {
+        Some(Ok(response)) => Ok(response),
+        Some(Err(error)) => {
+            telemetry::error("the archiver does not answer", &error);
+            http::problem(&Problem::unreachable("archiver"))
+        }
+        None => http::problem(&Problem::late("archiver", limit.as_secs())),
+    }
+}
