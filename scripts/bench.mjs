@@ -4,6 +4,7 @@ import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import { Failure, help, main } from "./command.mjs";
 import { startRuntime } from "./runtime.mjs";
+import { measureApi } from "./bench/api.mjs";
 import { measureArchive } from "./bench/archive.mjs";
 import { MIXES, measureBatches, measureStream } from "./bench/batches.mjs";
 import { measureCollect } from "./bench/collect.mjs";
@@ -17,9 +18,10 @@ Measures, in a runtime of its own on a fresh state:
   stream    20,000 events over 200 paths and 3 hours, in batches one after another
   collect   100,000 events through POST /collect, from the first request to the last row
   proxy     what the producer's proxy adds to a request, against the origin alone
+  api       answers of the api from each of its tiers, over 20,000 path-hours
   archive   a day of a million events archived, verified and cleaned (not measured unless it is named)
 
-  node scripts/bench.mjs [floor batches stream collect proxy archive] [--events N] [--state DIR] [--json]
+  node scripts/bench.mjs [floor batches stream collect proxy api archive] [--events N] [--state DIR] [--json]
 
   --events N    events of the day that is archived
   --state DIR   where the runtime keeps its files. Without it, all is measured twice: in memory, and on
@@ -46,6 +48,7 @@ const MEASURES = {
   },
   collect: onRuntime(measureCollect),
   proxy: onRuntime(measureProxy),
+  api: measureApi,
   archive: onRuntime((runtime, say) => measureArchive(runtime, say, events)),
 };
 const UNLESS_NAMED = Object.keys(MEASURES).filter((name) => name !== "archive");

@@ -37,16 +37,20 @@ diagnostics.subscribe("child_process", ({ process: child }) => {
  * - `vars`: values that replace those of the configs, by Worker: `{ consumer: { FLUSH_SECONDS: "1" } }`.
  * - `batchSeconds`: the longest that a queue waits for its batch to fill; none given, what the configs say.
  * - `crons`: whether the configs' schedules fire by themselves.
+ * - `beside`: further Workers, each of one module: `{ name: file }`.
  * - `onLog({ level, message })`: each line that the Workers log.
  */
-export async function startRuntime({ state = STATE, ports = PORTS, vars = {}, batchSeconds, crons = true, onLog = printProblems } = {}) {
+export async function startRuntime({ state = STATE, ports = PORTS, vars = {}, batchSeconds, crons = true, beside = {}, onLog = printProblems } = {}) {
   const workers = [...WORKERS.map((name) => ({ name, config: configOf(name) })), { name: "origin", config: DEMO_ORIGIN_CONFIG }].map(readWorker);
   await claim(state);
   await Promise.all(Object.entries(ports).map(([name, port]) => requireFreePort(name, port)));
   mkdirSync(state, { recursive: true });
   const temporary = join(state, "tmp");
   const options = (chosen) => convertV4MiniflareOptions({
-    workers: workers.map((worker) => miniflareWorker(worker, vars[worker.name], chosen[worker.name] ?? 0, batchSeconds)),
+    workers: [
+      ...workers.map((worker) => miniflareWorker(worker, vars[worker.name], chosen[worker.name] ?? 0, batchSeconds)),
+      ...Object.entries(beside).map(([name, path]) => ({ name, compatibilityDate: "2026-06-01", modules: [{ type: "ESModule", path }], unsafeDirectSockets: [{ host: HOST, port: chosen[name] ?? 0 }] })),
+    ],
     host: HOST,
     port: 0,
     // No made-up `request.cf`: miniflare would ask the network for one.
@@ -64,7 +68,7 @@ export async function startRuntime({ state = STATE, ports = PORTS, vars = {}, ba
     miniflare = new Miniflare(options(chosen));
     await miniflare.ready;
     remember(state, runtimeProcess?.pid);
-    for (const worker of workers) urls[worker.name] = new URL(await miniflare.unsafeGetDirectURL(worker.script));
+    for (const { name, script } of [...workers, ...Object.keys(beside).map((name) => ({ name, script: name }))]) urls[name] = new URL(await miniflare.unsafeGetDirectURL(script));
   };
   try {
     await start(ports);
@@ -74,6 +78,7 @@ export async function startRuntime({ state = STATE, ports = PORTS, vars = {}, ba
   }
 
   const scriptOf = (name) => {
+    if (name in beside) return name;
     const worker = workers.find((worker) => worker.name === name);
     if (!worker) throw new Failure(`no Worker is named "${name}". There are: ${workers.map((worker) => worker.name).join(", ")}.`);
     return worker.script;

@@ -14,6 +14,7 @@ pub mod fan_out;
 pub mod http;
 pub mod object_log;
 pub mod queue;
+pub mod series_store;
 pub mod snapshot_build;
 pub mod snapshot_store;
 pub mod telemetry;

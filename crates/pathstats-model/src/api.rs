@@ -5,9 +5,12 @@
 //! | every operation, as a table that the Worker routes by and the OpenAPI document is made from | [`operations`] |
 //! | names and values of a query | [`given`] |
 //! | ranges of time, their hours and days, time zones | [`period`] |
-//! | figures with their bounds | [`figures`] |
+//! | what is answered | [`answers`] |
+//! | figures with their bounds, and series of them | [`figures`], [`series`] |
 
+pub mod answers;
 pub mod figures;
 pub mod given;
 pub mod operations;
 pub mod period;
+pub mod series;

@@ -1,9 +1,10 @@
 //! Where `/paths` answers from.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// The tier that an answer came from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum DataSource {
     /// The data centre's cache.

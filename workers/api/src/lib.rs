@@ -6,12 +6,14 @@
 //! | operations | go to |
 //! | --- | --- |
 //! | `/paths` | [`paths`], and its three tiers in [`tiers`] |
+//! | `/paths/stats` | [`stats`] |
 //! | the archive, retention, capacity, export | [`archiver`], and on to that Worker |
 //! | `/health` | [`health`] |
 
 mod archiver;
 mod health;
 mod paths;
+mod stats;
 mod tiers;
 
 use pathstats_edge::bindings::{EnvVariables, SIGN_IN_LIMIT};
@@ -86,6 +88,7 @@ async fn operate(
     match operation.id {
         OperationId::Health => health::answer(env).await,
         OperationId::Paths => paths::answer(&given, env, context, config).await,
+        OperationId::PathStats => stats::answer(&given, env).await,
         _ => http::problem(&Problem::not_found(operation.path)),
     }
 }

@@ -2,32 +2,17 @@
 
 use pathstats_edge::clock::now_ms;
 use pathstats_edge::http;
+use pathstats_model::api::answers::{Accuracy, PathsAnswer};
 use pathstats_model::api::given::Given;
 use pathstats_model::config::ApiConfig;
-use pathstats_model::freshness::{staleness_seconds, DataSource};
-use pathstats_model::hour::{iso_time, HourBucket};
+use pathstats_model::freshness::staleness_seconds;
+use pathstats_model::hour::iso_time;
 use pathstats_model::limits::SNAPSHOT_PATHS;
 use pathstats_model::problem::Problem;
-use pathstats_model::snapshot::{PathSummary, Sort};
-use serde::Serialize;
+use pathstats_model::snapshot::Sort;
 use worker::{Context, Env, Response, Result};
 
 use crate::tiers;
-
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Answer<'a> {
-    /// When the snapshot was made, ISO 8601 in UTC.
-    last_updated: String,
-    version: u64,
-    data_source: DataSource,
-    stale: bool,
-    staleness_seconds: i64,
-    /// First and last hour covered, UTC.
-    from: HourBucket,
-    to: HourBucket,
-    paths: &'a [PathSummary],
-}
 
 #[derive(Debug, PartialEq)]
 struct Parameters {
@@ -45,18 +30,18 @@ pub async fn answer(given: &Given, env: &Env, context: &Context, config: &ApiCon
     let mut found = tiers::find(env, context, config.fresh_for_ms, parameters.refresh).await?;
     parameters.sort.apply(&mut found.snapshot.paths);
     found.snapshot.paths.truncate(parameters.limit);
-    let snapshot = &found.snapshot;
     http::json(
         200,
-        &Answer {
-            last_updated: iso_time(snapshot.updated_at),
-            version: snapshot.version,
+        &PathsAnswer {
+            last_updated: iso_time(found.snapshot.updated_at),
+            version: found.snapshot.version,
             data_source: found.source,
             stale: found.stale,
-            staleness_seconds: staleness_seconds(snapshot.updated_at, now_ms()),
-            from: snapshot.from,
-            to: snapshot.to,
-            paths: &snapshot.paths,
+            staleness_seconds: staleness_seconds(found.snapshot.updated_at, now_ms()),
+            from: found.snapshot.from,
+            to: found.snapshot.to,
+            accuracy: Accuracy::new(),
+            paths: found.snapshot.paths,
         },
     )
 }

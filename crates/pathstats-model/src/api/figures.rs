@@ -112,16 +112,11 @@ impl Figures {
     pub fn of(stats: &PathHourStats) -> Self {
         let percentile = |q| LatencySketch::percentile_ms(&stats.latency, q).map(Bounded::percentile);
         let counters = &stats.counters;
-        let (low, high) = stats.clients.bounds();
         Self {
             p50: percentile(0.50),
             p95: percentile(0.95),
             p99: percentile(0.99),
-            unique_ips: Some(Bounded {
-                value: as_f64(stats.clients.estimate()),
-                low: low.floor(),
-                high: high.ceil(),
-            }),
+            unique_ips: Some(Bounded::clients(stats.clients.estimate())),
             ..Self::of_counters(counters)
         }
     }

@@ -1,0 +1,238 @@
+//! A series without gaps, and its total, from rows of hours and days.
+//!
+//! A row of an hour has its figures as columns, so a series of hours reads no sketch. Whatever spans
+//! more than an hour is merged from sketches: those of whole days of UTC where the daily row is up to
+//! date, those of hours elsewhere. Percentiles are never averaged.
+
+use std::collections::HashMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::figures::{Columns, Figures};
+use super::period::{Granularity, Hours, Period};
+use crate::hour::{iso_time, EventDate, HourBucket};
+use crate::stats::{PathHourStats, StatsError};
+
+/// The figures of an hour, without sketches.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct HourRow {
+    /// The hour.
+    pub hour: HourBucket,
+    /// What was counted.
+    pub columns: Columns,
+    /// When the row was written, milliseconds since the epoch.
+    pub updated_at: i64,
+}
+
+/// The statistics of an hour, sketches included.
+#[derive(Debug, Clone)]
+pub struct HourStats {
+    /// The hour.
+    pub hour: HourBucket,
+    /// What was counted.
+    pub stats: PathHourStats,
+    /// When the row was written, milliseconds since the epoch.
+    pub updated_at: i64,
+}
+
+/// The statistics of a day of UTC.
+#[derive(Debug, Clone)]
+pub struct DayStats {
+    /// The day.
+    pub date: EventDate,
+    /// Which hours it holds: bit 0 is 00:00.
+    pub hours: u32,
+    /// Whether nothing was counted after it was made.
+    pub is_current: bool,
+    /// Whether rows of its hours are deleted: then nothing else has what they held.
+    pub is_purged: bool,
+    /// What was counted.
+    pub stats: PathHourStats,
+    /// When the row was written, milliseconds since the epoch.
+    pub updated_at: i64,
+}
+
+/// A series and its total.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct Series {
+    /// First moment, ISO 8601 in UTC.
+    pub from: String,
+    /// First moment that is not part of it.
+    pub to: String,
+    /// All buckets together.
+    pub total: Figures,
+    /// Every bucket in order, also those in which nothing was counted.
+    pub series: Vec<Point>,
+}
+
+/// One bucket.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct Point {
+    /// First moment, ISO 8601 in UTC.
+    pub start: String,
+    /// First moment of the next one.
+    pub end: String,
+    /// How far to trust it.
+    pub state: State,
+    /// What was counted.
+    #[serde(flatten)]
+    pub figures: Figures,
+}
+
+/// How far a bucket is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// It has ended, and something was counted. Late events may still come for four days.
+    Counted,
+    /// It has not ended.
+    Counting,
+    /// It has ended, and nothing was counted.
+    Empty,
+    /// Its hours are no longer kept one by one: `total` has them, and so has a series of days.
+    Removed,
+}
+
+/// What was read for a period.
+#[derive(Debug, Default)]
+pub struct Rows {
+    /// The figures of hours; only for a series of hours.
+    pub hours: Vec<HourRow>,
+    /// The days that lie wholly within.
+    pub days: Vec<DayStats>,
+    /// The statistics of the hours that [`needed_hours`] told.
+    pub sketches: Vec<HourStats>,
+}
+
+impl DayStats {
+    /// Whether it stands for its hours: it has all of them, or nothing else has.
+    #[must_use]
+    pub const fn stands(&self) -> bool {
+        self.is_current || self.is_purged
+    }
+
+    fn holds(&self, hour: HourBucket) -> bool {
+        hour.date() == self.date && self.hours >> hour.hour_of_day() & 1 == 1
+    }
+}
+
+/// The hours whose statistics are needed beside those of the days that were found, for the total and
+/// the days.
+#[must_use]
+pub fn needed_hours(period: &Period, days: &[DayStats]) -> Vec<HourBucket> {
+    let covered = Covered::new(period, days);
+    period.hours.each().filter(|hour| covered.by(*hour).is_none()).collect()
+}
+
+/// Which whole days stand for their hours.
+struct Covered<'a>(HashMap<EventDate, &'a DayStats>);
+
+impl<'a> Covered<'a> {
+    fn new(period: &Period, days: &'a [DayStats]) -> Self {
+        let standing = days.iter().filter(|day| day.stands());
+        let within: Vec<Hours> = match period.granularity {
+            Granularity::Hour => vec![period.hours],
+            Granularity::Day => period.buckets().collect(),
+        };
+        let whole: Vec<EventDate> = within.into_iter().flat_map(Hours::whole_days).collect();
+        Self(
+            standing
+                .filter(|day| whole.binary_search(&day.date).is_ok())
+                .map(|day| (day.date, day))
+                .collect(),
+        )
+    }
+
+    fn by(&self, hour: HourBucket) -> Option<&'a DayStats> {
+        self.0.get(&hour.date()).copied()
+    }
+}
+
+impl Series {
+    /// Makes the series of a period.
+    ///
+    /// # Errors
+    ///
+    /// Never for statistics that were decoded.
+    pub fn new(period: &Period, rows: &Rows, now_ms: i64) -> Result<Self, StatsError> {
+        let covered = Covered::new(period, &rows.days);
+        let sketches: HashMap<HourBucket, &HourStats> =
+            rows.sketches.iter().map(|row| (row.hour, row)).collect();
+        let merged = |hours: Hours| {
+            let mut merged = PathHourStats::default();
+            for hour in hours.each() {
+                match covered.by(hour) {
+                    // Once a day.
+                    Some(day) if hour.hour_of_day() == 0 => merged.merge(&day.stats)?,
+                    Some(_) => {}
+                    None => {
+                        if let Some(row) = sketches.get(&hour) {
+                            merged.merge(&row.stats)?;
+                        }
+                    }
+                }
+            }
+            Ok::<_, StatsError>(merged)
+        };
+        let total;
+        let mut series = Vec::new();
+        match period.granularity {
+            Granularity::Hour => {
+                total = merged(period.hours)?;
+                let columns: HashMap<HourBucket, &HourRow> =
+                    rows.hours.iter().map(|row| (row.hour, row)).collect();
+                for bucket in period.buckets() {
+                    let row = columns.get(&bucket.from);
+                    let removed = row.is_none() && rows.days.iter().any(|day| day.holds(bucket.from));
+                    let figures = row.map_or_else(Figures::none, |row| Figures::of_columns(&row.columns));
+                    series.push(Point::new(bucket, figures, removed, now_ms));
+                }
+            }
+            Granularity::Day => {
+                let mut whole = PathHourStats::default();
+                for bucket in period.buckets() {
+                    let merged = merged(bucket)?;
+                    series.push(Point::new(bucket, Figures::of(&merged), false, now_ms));
+                    whole.merge(&merged)?;
+                }
+                total = whole;
+            }
+        }
+        Ok(Self {
+            from: iso_time(period.hours.from.start_ms()),
+            to: iso_time(period.hours.to.start_ms()),
+            total: Figures::of(&total),
+            series,
+        })
+    }
+}
+
+impl Rows {
+    /// When the newest of them was written.
+    #[must_use]
+    pub fn last_updated(&self) -> Option<i64> {
+        let hours = self.hours.iter().map(|row| row.updated_at);
+        let days = self.days.iter().map(|day| day.updated_at);
+        hours.chain(days).chain(self.sketches.iter().map(|row| row.updated_at)).max()
+    }
+}
+
+impl Point {
+    fn new(bucket: Hours, figures: Figures, removed: bool, now_ms: i64) -> Self {
+        let state = match figures.requests {
+            _ if bucket.to.start_ms() > now_ms => State::Counting,
+            0 if removed => State::Removed,
+            0 => State::Empty,
+            _ => State::Counted,
+        };
+        Self { start: iso_time(bucket.from.start_ms()), end: iso_time(bucket.to.start_ms()), state, figures }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,163 @@
+use super::*;
+use crate::api::given::Given;
+use crate::api::operations::{parameters, OperationId};
+use crate::stats::Counters;
+
+const NOW: i64 = 1_760_538_600_000; // 2025-10-15T14:30Z
+
+fn period(query: &[(&'static str, &'static str)]) -> Period {
+    let pairs = query.iter().map(|(name, value)| ((*name).into(), (*value).into()));
+    Period::read(&Given::read(pairs, parameters(OperationId::PathStats)).unwrap(), NOW).unwrap()
+}
+
+/// The events of an hour: as many as the hour's number since the epoch says, from clients of its own.
+fn stats(hour: HourBucket) -> PathHourStats {
+    let number = u32::try_from(hour.start_ms() / 3_600_000).unwrap();
+    let mut stats = PathHourStats::default();
+    for at in 0..number % 7 {
+        let (us, client) = (1_000 * (at + number % 50), u64::from(number) * 100 + u64::from(at));
+        stats.latency.add(us);
+        stats.clients.add(client);
+        let error = usize::from(at % 3 == 2);
+        stats.counters.merge(&Counters {
+            requests: 1,
+            errors: error as u64,
+            weight_milli: 1_000,
+            error_weight_milli: 1_000 * error as u64,
+            sum_response_time_us: us.into(),
+            count_response_time: 1,
+            status_classes: [[0, 1, 0, 0, 0], [0, 0, 0, 0, 1]][error],
+        });
+    }
+    stats
+}
+
+fn row(hour: HourBucket) -> Option<HourRow> {
+    let stats = stats(hour);
+    (stats.counters.requests > 0).then(|| HourRow {
+        hour,
+        columns: columns(&stats),
+        updated_at: hour.end_ms(),
+    })
+}
+
+fn columns(stats: &PathHourStats) -> Columns {
+    Columns {
+        requests: stats.counters.requests,
+        errors: stats.counters.errors,
+        sum_response_time: stats.counters.sum_response_time_ms(),
+        count_response_time: stats.counters.count_response_time,
+        unique_ips: stats.clients.estimate(),
+        estimated_requests: stats.counters.estimated_requests(),
+        p50: stats.latency.percentile_ms(0.50),
+        p95: stats.latency.percentile_ms(0.95),
+        p99: stats.latency.percentile_ms(0.99),
+    }
+}
+
+fn merged(hours: impl Iterator<Item = HourBucket>) -> PathHourStats {
+    let mut merged = PathHourStats::default();
+    hours.for_each(|hour| merged.merge(&stats(hour)).unwrap());
+    merged
+}
+
+fn day(date: EventDate, is_current: bool, is_purged: bool) -> DayStats {
+    let hours = (0..24).map(|hour| date.first_hour().plus(hour));
+    let mask = hours.clone().filter(|hour| row(*hour).is_some()).map(|hour| 1 << hour.hour_of_day()).sum();
+    DayStats { date, hours: mask, is_current, is_purged, stats: merged(hours), updated_at: date.end_ms() }
+}
+
+fn read(period: &Period, days: Vec<DayStats>, kept: impl Fn(HourBucket) -> bool) -> Rows {
+    let needed = needed_hours(period, &days);
+    let sketches = needed.into_iter().filter(|hour| kept(*hour));
+    let sketches =
+        sketches.map(|hour| HourStats { hour, stats: stats(hour), updated_at: hour.end_ms() }).collect();
+    let hours = match period.granularity {
+        Granularity::Hour => period.hours.each().filter(|hour| kept(*hour)).filter_map(row).collect(),
+        Granularity::Day => Vec::new(),
+    };
+    Rows { hours, days, sketches }
+}
+
+#[test]
+fn a_total_is_the_same_from_days_and_from_hours() {
+    for (query, exact) in [
+        (&[("from", "2025-10-10T05")][..], true),
+        (&[("from", "2025-10-10T05"), ("granularity", "day")], false),
+        (&[("from", "2025-10-10"), ("granularity", "day"), ("timezone", "Asia/Kolkata")], false),
+    ] {
+        let period = period(query);
+        let truth = Figures::of(&merged(period.hours.each()));
+        let days: Vec<EventDate> = period.hours.whole_days().collect();
+        for is_current in [true, false] {
+            let days = days.iter().map(|date| day(*date, is_current, false)).collect();
+            let rows = read(&period, days, |_| true);
+            let series = Series::new(&period, &rows, NOW).unwrap();
+            assert_eq!(series.total, truth, "{query:?} {is_current}");
+            let sum: u64 = series.series.iter().map(|point| point.figures.requests).sum();
+            assert_eq!(sum, truth.requests);
+            assert_eq!(series.series.len(), period.buckets().count());
+            if exact {
+                for (point, hour) in series.series.iter().zip(period.hours.each()) {
+                    let without = |figures: &Figures| Figures { status_classes: None, ..figures.clone() };
+                    assert_eq!(without(&point.figures), without(&Figures::of(&stats(hour))));
+                    assert_eq!(point.start, iso_time(hour.start_ms()));
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_day_that_is_up_to_date_spares_its_hours() {
+    let period = period(&[("from", "2025-10-10T05"), ("to", "2025-10-13T02")]);
+    let current = |date: &str| day(date.parse().unwrap(), true, false);
+    let stale = |date: &str| day(date.parse().unwrap(), false, false);
+    let needed = needed_hours(&period, &[current("2025-10-11"), stale("2025-10-12")]);
+    assert_eq!(needed.len(), 19 + 24 + 2);
+    assert!(needed.iter().all(|hour| hour.date().to_string() != "2025-10-11"));
+    // A day that lies only partly within says more than was asked for.
+    assert_eq!(needed_hours(&period, &[current("2025-10-10"), current("2025-10-13")]).len(), 69);
+}
+
+#[test]
+fn hours_that_are_gone_are_told_and_the_total_still_has_them() {
+    let period = period(&[("from", "2025-10-13"), ("to", "2025-10-15T12")]);
+    let gone: EventDate = "2025-10-13".parse().unwrap();
+    let rows = read(&period, vec![day(gone, false, true)], |hour| hour.date() != gone);
+    let series = Series::new(&period, &rows, NOW).unwrap();
+    assert_eq!(series.total, Figures::of(&merged(period.hours.each())));
+    for (point, hour) in series.series.iter().zip(period.hours.each()) {
+        let expected = match row(hour) {
+            None => State::Empty,
+            Some(_) if hour.date() == gone => State::Removed,
+            Some(_) => State::Counted,
+        };
+        assert_eq!(point.state, expected, "{hour}");
+    }
+    assert!(series.series.iter().any(|point| point.state == State::Removed));
+}
+
+#[test]
+fn the_hour_that_has_not_ended_is_counting_and_a_path_never_seen_is_empty() {
+    let period = period(&[]);
+    let series = Series::new(&period, &Rows::default(), NOW).unwrap();
+    assert_eq!(series.total, Figures::none());
+    let states: Vec<State> = series.series.iter().map(|point| point.state).collect();
+    assert_eq!(states[..23], [State::Empty; 23]);
+    assert_eq!(states[23], State::Counting);
+    assert_eq!(Rows::default().last_updated(), None);
+}
+
+#[test]
+fn a_point_reads_as_documented() {
+    let period = period(&[("from", "2025-10-15T13"), ("to", "2025-10-15T14")]);
+    let series = Series::new(&period, &read(&period, Vec::new(), |_| true), NOW).unwrap();
+    let json = serde_json::to_value(&series).unwrap();
+    assert_eq!(json["from"], "2025-10-15T13:00:00.000Z");
+    let point = &json["series"][0];
+    assert_eq!((&point["start"], &point["end"]), (&json["from"], &json["to"]));
+    assert_eq!(point["state"], "counted");
+    assert!(point["requests"].as_u64().unwrap() > 0 && point["p95"]["low"].is_number(), "{point}");
+    assert!(point["statusClasses"].is_null() && json["total"]["statusClasses"]["2xx"].is_number());
+}

@@ -1,0 +1,87 @@
+// How long the api takes to answer, from each of its tiers.
+import { setTimeout as after } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { secretOf } from "../session.mjs";
+import { startRuntime } from "../runtime.mjs";
+import { until } from "../until.mjs";
+import { eventMaker, hourAgo } from "./events.mjs";
+
+const [PATHS, HOURS, EVENTS_AN_HOUR] = [834, 24, 60];
+const DAYS = 90;
+const HOUR = 3_600_000;
+const BUSY = "/bench/0";
+const DOOR = fileURLToPath(new URL("../../tests/e2e/support/cache-door.mjs", import.meta.url));
+
+/** Answers of the api over `requests` requests in a row, from the cache, from KV, and from D1 over some 20,000 path-hours. */
+export async function measureApi(state, say, requests = 2_000) {
+  const vars = { consumer: { FLUSH_SECONDS: "1", SNAPSHOT_SECONDS: "1" }, api: { CACHE_SECONDS: "3600" } };
+  const runtime = await startRuntime({ state, ports: {}, crons: false, vars, beside: { door: DOOR } });
+  try {
+    const rows = await fill(runtime);
+    say(`${rows.toLocaleString("en")} path-hours of the last 24 hours, and ${DAYS * 24} of one path; ${requests} requests each`);
+    const headers = { authorization: `Bearer ${await secretOf(runtime, "api", "READ_TOKEN")}` };
+    const ask = async (path, expected) => {
+      const started = performance.now();
+      const response = await runtime.fetch("api", path, { headers });
+      const body = await response.text();
+      const took = performance.now() - started;
+      if (!response.ok) throw new Error(`${path} answered ${response.status}: ${body.slice(0, 300)}`);
+      if (expected && !body.includes(`"dataSource":"${expected}"`)) throw new Error(`${path} did not come from ${expected}: ${body.slice(0, 200)}`);
+      return took;
+    };
+    const empty = () => runtime.fetch("door", "/empty");
+    const kv = await runtime.kv();
+    const measures = {
+      "/health (a KV read)": () => ask("/health"),
+      "/paths from the cache": () => ask("/paths", "cache"),
+      "/paths from the cache, the ten slowest": () => ask("/paths?limit=10&sort=p95", "cache"),
+      "/paths from KV": async () => (await empty(), ask("/paths", "kv")),
+      "/paths from D1": async () => (await Promise.all([empty(), kv.delete("paths:snapshot:latest")]), ask("/paths", "d1")),
+      [`/paths/stats, ${DAYS} days of hours`]: () => ask(`/paths/stats?path=${BUSY}&from=${hourAgo(DAYS * 24 - 1)}`),
+      [`/paths/stats, ${DAYS} days`]: () => ask(`/paths/stats?path=${BUSY}&from=${hourAgo(DAYS * 24 - 1)}&granularity=day`),
+      "/paths/stats, 24 hours, compared": () => ask(`/paths/stats?path=${BUSY}&compare=previous`),
+    };
+    const results = {};
+    for (const [name, measure] of Object.entries(measures)) {
+      // The first answer of a tier comes from the one below.
+      for (let round = 0; round < 50; round += 1) await measure().catch((error) => { if (round > 0) throw error; });
+      const times = [];
+      for (let round = 0; round < requests; round += 1) times.push(await measure());
+      times.sort((a, b) => a - b);
+      const at = (share) => times[Math.min(times.length - 1, Math.floor(share * times.length))];
+      results[name] = { p50Ms: at(0.5), p99Ms: at(0.99) };
+      say(`${name.padEnd(42)} p50 ${at(0.5).toFixed(2).padStart(7)} ms   p99 ${at(0.99).toFixed(2).padStart(7)} ms`);
+    }
+    return results;
+  } finally {
+    await runtime.stop();
+  }
+}
+
+/**
+ * An hour of events for some paths, counted by their objects; its rows are then copied over other paths and hours, so
+ * that their sketches are real.
+ */
+async function fill(runtime) {
+  const make = eventMaker(3);
+  const [originals, hour] = [60, hourAgo(2)];
+  const events = Array.from({ length: originals * EVENTS_AN_HOUR }, (_, at) => make(`/original/${at % originals}`, hour + at));
+  for (let at = 0; at < events.length; at += 100) {
+    const messages = events.slice(at, at + 100).map((body, index) => ({ id: `api-${at + index}`, timestamp: new Date(), attempts: 1, body }));
+    await runtime.queue("consumer", "traffic-events", messages);
+  }
+  const d1 = await runtime.d1();
+  const first = async (sql, ...values) => (await d1.prepare(sql).bind(...values).all()).results[0];
+  await until(async () => (await first("SELECT coalesce(sum(requests), 0) AS n FROM path_stats_hourly")).n === events.length, { within: 60_000, what: "all rows are flushed" });
+  await after(1_500);
+  const columns = "requests, errors, sum_response_time, count_response_time, unique_ips, estimated_requests, p50, p95, p99, revision, sealed_at, updated_at, sketches";
+  const copy = (path, from, count, source) =>
+    d1.prepare(`WITH RECURSIVE n(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM n WHERE n + 1 < ?1)
+      INSERT INTO path_stats_hourly (path, hour_bucket, ${columns})
+      SELECT ${path}, strftime('%Y-%m-%dT%H', ?2 / 1000 - n * 3600, 'unixepoch'), ${columns} FROM n JOIN path_stats_hourly o ON o.path = ${source} WHERE true
+      ON CONFLICT DO NOTHING`).bind(count, from).run();
+  for (let path = 0; path < PATHS; path += 1) await copy(`'/bench/${path}'`, hourAgo(0), HOURS, `'/original/${path % originals}'`);
+  await copy(`'${BUSY}'`, hourAgo(0), DAYS * 24, "'/original/0'");
+  await d1.prepare("DELETE FROM path_stats_hourly WHERE path LIKE '/original/%'").run();
+  return (await first("SELECT count(*) AS n FROM path_stats_hourly WHERE hour_bucket > strftime('%Y-%m-%dT%H', ? / 1000, 'unixepoch')", hourAgo(HOURS))).n;
+}
