@@ -43,6 +43,11 @@ impl Database {
         Self { d1 }
     }
 
+    /// For statements that stand in files of their own.
+    pub(crate) const fn d1(&self) -> &D1Database {
+        &self.d1
+    }
+
     /// Stores raw events through one parameter, or as many as 2 MB each require, in one
     /// transaction. Events that are there stay.
     ///

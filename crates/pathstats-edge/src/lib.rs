@@ -17,3 +17,4 @@ pub mod queue;
 pub mod snapshot_build;
 pub mod snapshot_store;
 pub mod telemetry;
+pub mod totals;
