@@ -30,6 +30,8 @@ pub struct OutboxRow {
 pub struct SketchRow {
     /// The path.
     pub path: String,
+    /// The hour.
+    pub hour: HourBucket,
     /// Bytes of `PathHourStats`.
     pub sketches: Vec<u8>,
 }
@@ -39,6 +41,11 @@ impl Database {
     #[must_use]
     pub const fn new(d1: D1Database) -> Self {
         Self { d1 }
+    }
+
+    /// For statements that stand in files of their own.
+    pub(crate) const fn d1(&self) -> &D1Database {
+        &self.d1
     }
 
     /// Stores raw events through one parameter, or as many as 2 MB each require, in one
@@ -183,10 +190,11 @@ impl Database {
         #[derive(Deserialize)]
         struct Row {
             path: String,
+            hour: HourBucket,
             sketches: String,
         }
         // As hexadecimal text: a BLOB would cross as an array of numbers.
-        const SELECT: &str = "SELECT h.path AS path, hex(h.sketches) AS sketches \
+        const SELECT: &str = "SELECT h.path AS path, h.hour_bucket AS hour, hex(h.sketches) AS sketches \
              FROM json_each(?1) t CROSS JOIN json_each(?2) p \
              CROSS JOIN path_stats_hourly h ON h.hour_bucket = t.value AND h.path = p.value";
         let statement = self
@@ -202,6 +210,7 @@ impl Database {
                 Ok(SketchRow {
                     sketches: from_hex(&row.sketches).ok_or("a BLOB is no hexadecimal text")?,
                     path: row.path,
+                    hour: row.hour,
                 })
             })
             .collect()

@@ -18,3 +18,4 @@ pub mod series_store;
 pub mod snapshot_build;
 pub mod snapshot_store;
 pub mod telemetry;
+pub mod totals;

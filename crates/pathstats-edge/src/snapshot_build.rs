@@ -4,8 +4,7 @@ use std::collections::HashMap;
 
 use pathstats_model::hour::HourBucket;
 use pathstats_model::limits::{SNAPSHOT_HOURS, SNAPSHOT_PATHS};
-use pathstats_model::snapshot::{hours, PathSummary, Snapshot, Sort};
-use pathstats_model::PathHourStats;
+use pathstats_model::snapshot::{hours, PathHours, Snapshot, Sort};
 use worker::Result;
 
 use crate::database::Database;
@@ -25,16 +24,16 @@ pub async fn build(database: &Database, version: u64, now_ms: i64) -> Result<Sna
     let covered: Vec<HourBucket> = (0..SNAPSHOT_HOURS).map(|hour| from.plus(hour)).collect();
     let mut paths = Vec::with_capacity(busiest.len());
     for some in busiest.chunks(PATHS_PER_READ) {
-        let mut merged: HashMap<String, PathHourStats> = HashMap::new();
+        let mut merged: HashMap<String, PathHours> = HashMap::new();
         for row in database.sketches(some, &covered).await? {
-            let stats = merged.entry(row.path.clone()).or_default();
-            let outcome = PathHourStats::from_bytes(&row.sketches).and_then(|hour| stats.merge(&hour));
-            if let Err(broken) = outcome {
+            let hours = merged.entry(row.path.clone());
+            let hours = hours.or_insert_with(|| PathHours::new(from, covered.len()));
+            if let Err(broken) = hours.add(row.hour, &row.sketches) {
                 // One broken row must not take the dashboard away; it is told and left out.
-                error(&format!("the statistics of {} are broken", row.path), &broken);
+                error(&format!("the statistics of {} in {} are broken", row.path, row.hour), &broken);
             }
         }
-        paths.extend(merged.iter().map(|(path, stats)| PathSummary::new(path.clone(), stats)));
+        paths.extend(merged.into_iter().map(|(path, hours)| hours.summary(path)));
     }
     Sort::Requests.apply(&mut paths);
     Ok(Snapshot { version, updated_at: now_ms, from, to, paths })

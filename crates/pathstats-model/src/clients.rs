@@ -99,6 +99,17 @@ impl ClientSketch {
         })
     }
 
+    /// The least and the greatest whole number within [`bounds`](Self::bounds); the estimate lies
+    /// between them.
+    #[must_use]
+    pub fn interval(&self) -> (u64, u64) {
+        let (low, high) = self.bounds();
+        let estimate = self.estimate();
+        // Bounds are never negative and far below 2^53.
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+        (estimate.min(low.ceil() as u64), estimate.max(high.floor() as u64))
+    }
+
     /// The bytes stored: one form for one set of clients, whatever the order they came in. Empty
     /// for no client.
     #[must_use]
@@ -181,6 +192,7 @@ mod tests {
         for n in [0, 1, 7, 8, 25, 100, 499, 500, 1000] {
             let sketch = sketch_of((0..n).chain(0..n));
             assert_eq!(sketch.estimate(), n);
+            assert_eq!(sketch.interval(), (n, n));
             assert_eq!(ClientSketch::from_bytes(&sketch.to_bytes()).unwrap().estimate(), n);
         }
     }
@@ -194,6 +206,8 @@ mod tests {
             assert!(error < 0.02, "{n}: {error}");
             let (low, high) = sketch.bounds();
             assert!(low <= f64::from(n) && f64::from(n) <= high, "{n}: {low} {high}");
+            let (least, greatest) = sketch.interval();
+            assert!(least < sketch.estimate() && sketch.estimate() < greatest, "{n}: {least} {greatest}");
         }
     }
 

@@ -99,6 +99,17 @@ impl LatencySketch {
         self.sketch.quantile(at).ok().flatten().map(|us| us / 1000.0)
     }
 
+    /// What holds the exact nearest rank at `quantile` in milliseconds, `(low, high)`, rounded
+    /// outwards to whole microseconds. `None` when the sketch is empty.
+    #[must_use]
+    pub fn percentile_bounds_ms(&self, quantile: f64) -> Option<(f64, f64)> {
+        let us = self.percentile_ms(quantile)? * 1000.0;
+        // Times below the floor were counted at it.
+        let at_floor = us <= f64::from(FLOOR_US) * (1.0 + RELATIVE_ERROR);
+        let low = if at_floor { 0.0 } else { us / (1.0 + RELATIVE_ERROR) };
+        Some((low.floor() / 1000.0, (us / (1.0 - RELATIVE_ERROR)).ceil() / 1000.0))
+    }
+
     /// The bytes stored: what Datadog's Java library reads as
     /// `DDSketchWithExactSummaryStatistics`, values in microseconds. Empty for an empty sketch,
     /// whose encoding the library cannot read back.
@@ -140,6 +151,14 @@ mod tests {
             sketch.add(*us);
         }
         sketch
+    }
+
+    #[test]
+    fn bounds_of_a_time_below_the_floor_begin_at_zero() {
+        assert_eq!(LatencySketch::default().percentile_bounds_ms(0.5), None);
+        let (low, high) = sketch_of(&[1]).percentile_bounds_ms(0.5).unwrap();
+        assert!(low == 0.0 && (0.005..0.007).contains(&high), "{low} {high}");
+        assert_eq!(sketch_of(&[0]).percentile_bounds_ms(0.5), Some((0.0, 0.0)));
     }
 
     /// The exact nearest rank, for comparison.
@@ -185,6 +204,9 @@ mod tests {
             let estimate = sketch_of(&values).percentile_ms(quantile).unwrap();
             let exact = exact(&values, quantile);
             prop_assert!((estimate - exact).abs() <= exact * RELATIVE_ERROR * 1.000_001, "{} {}", estimate, exact);
+            let (low, high) = sketch_of(&values).percentile_bounds_ms(quantile).unwrap();
+            prop_assert!(low <= exact && exact <= high && low <= estimate && estimate <= high, "{} {} {}", low, exact, high);
+            prop_assert!(high - low <= exact * 0.0202 + 0.01, "{} {} {}", low, exact, high);
         }
 
         #[test]

@@ -8,7 +8,7 @@
 //! | what an event is, and why one is refused | [`event`], [`event_id`], [`message`] |
 //! | what is recorded of a request | [`path_policy`], [`client_ip`], [`sampling`] |
 //! | hours, days and keys | [`hour`] |
-//! | what is counted | [`stats`], [`latency`], [`clients`] |
+//! | what is counted | [`stats`], [`cells`], [`latency`], [`clients`] |
 //! | exactly once | [`ingest`], [`aggregator`], [`ledger`], [`packed`] |
 //! | when things happen | [`cadence`], [`backoff`], [`snapshot`], [`freshness`] |
 //! | how long things stay | [`retention`], [`rollup`], [`capacity`] |
@@ -22,6 +22,7 @@ pub mod backoff;
 pub mod cadence;
 pub mod calls;
 pub mod capacity;
+pub mod cells;
 pub mod client_ip;
 pub mod clients;
 pub mod config;

@@ -1,6 +1,7 @@
 //! The packed form of an event: what the object of its path and hour needs, in 9 to 25 bytes.
 //! It crosses from the consumer to the object and is what the object's log holds.
 
+use crate::cells::Method;
 use crate::event::TrafficEvent;
 use crate::hour::{HourBucket, HOUR_MS};
 
@@ -11,6 +12,8 @@ pub struct PackedEvent {
     pub offset_ms: u32,
     /// The hash of the event's id.
     pub hash: u32,
+    /// The method; unknown in events that were packed before methods were told.
+    pub method: Method,
     /// The HTTP status, 100 to 599.
     pub status: u16,
     /// Response time in microseconds.
@@ -45,7 +48,9 @@ pub const WEIGHT_ONE: u32 = 1000;
 const HAS_RESPONSE_TIME: u8 = 1;
 const HAS_CLIENT: u8 = 2;
 const HAS_WEIGHT: u8 = 4;
-const KNOWN: u8 = HAS_RESPONSE_TIME | HAS_CLIENT | HAS_WEIGHT;
+const UNUSED: u8 = 8;
+/// The method's code lies in the high four bits of the flags.
+const METHOD_SHIFT: u32 = 4;
 
 impl PackedEvent {
     /// Packs an event. Its path and hour are told once for all events of a group.
@@ -58,6 +63,7 @@ impl PackedEvent {
         Self {
             offset_ms: u32::try_from(offset).unwrap_or_default(),
             hash: event.id.hash(),
+            method: Method::of_event(&event.method),
             status: event.status,
             response_time_us: event.response_time_us,
             client_ip_hash: event.client_ip_hash,
@@ -71,10 +77,10 @@ impl PackedEvent {
         (u64::from(self.offset_ms) << 32) | u64::from(self.hash)
     }
 
-    /// Appends the event: flags, offset (3 bytes), hash (4), status (2), then as the flags say
-    /// response time (4), client (8), weight (4); little-endian.
+    /// Appends the event: flags with the method's code in the high four bits, offset (3 bytes), hash
+    /// (4), status (2), then as the flags say response time (4), client (8), weight (4); little-endian.
     pub fn encode(&self, out: &mut Vec<u8>) {
-        let mut flags = 0;
+        let mut flags = self.method.code() << METHOD_SHIFT;
         flags |= self.response_time_us.map_or(0, |_| HAS_RESPONSE_TIME);
         flags |= self.client_ip_hash.map_or(0, |_| HAS_CLIENT);
         flags |= if self.weight_milli == WEIGHT_ONE { 0 } else { HAS_WEIGHT };
@@ -96,12 +102,11 @@ impl PackedEvent {
     /// Takes one event from the front of `bytes`.
     fn decode(bytes: &mut &[u8]) -> Result<Self, PackedError> {
         let [flags, o0, o1, o2] = take(bytes)?;
-        if flags & !KNOWN != 0 {
-            return Err(PackedError::Flags(flags));
-        }
+        let method = Method::from_code(flags >> METHOD_SHIFT).filter(|_| flags & UNUSED == 0);
         let event = Self {
             offset_ms: u32::from_le_bytes([o0, o1, o2, 0]),
             hash: u32::from_le_bytes(take(bytes)?),
+            method: method.ok_or(PackedError::Flags(flags))?,
             status: u16::from_le_bytes(take(bytes)?),
             response_time_us: (flags & HAS_RESPONSE_TIME != 0)
                 .then(|| take(bytes).map(u32::from_le_bytes))
@@ -170,15 +175,17 @@ pub(crate) mod tests {
         (
             0u32..3_600_000,
             any::<u32>(),
+            (0u8..9).prop_map(|code| Method::from_code(code).unwrap()),
             100u16..600,
             proptest::option::weighted(0.9, prop_oneof![0u32..50_000, 0u32..=3_600_000_000]),
             proptest::option::weighted(0.9, 0u64..5_000),
             prop_oneof![9 => Just(WEIGHT_ONE), 1 => 1_000u32..10_000_000],
         )
-            .prop_map(|(offset_ms, hash, status, response_time_us, client, weight_milli)| {
+            .prop_map(|(offset_ms, hash, method, status, response_time_us, client, weight_milli)| {
                 PackedEvent {
                     offset_ms,
                     hash,
+                    method,
                     status,
                     response_time_us,
                     client_ip_hash: client.map(|c| c.wrapping_mul(0x9e37_79b9_7f4a_7c15)),
@@ -192,6 +199,7 @@ pub(crate) mod tests {
         let event = PackedEvent {
             offset_ms: 0x01_02_03,
             hash: 0xa1b2_c3d4,
+            method: Method::Unknown,
             status: 503,
             response_time_us: Some(12_500),
             client_ip_hash: Some(0x0123_4567_89ab_cdef),
@@ -199,13 +207,19 @@ pub(crate) mod tests {
         };
         let mut bytes = Vec::new();
         event.encode(&mut bytes);
-        let hex = bytes.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
-        assert_eq!(hex, "07030201d4c3b2a1f701d4300000efcdab8967452301a00f0000");
+        let hex = |bytes: &[u8]| bytes.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
+        assert_eq!(hex(&bytes), "07030201d4c3b2a1f701d4300000efcdab8967452301a00f0000");
+        let told = PackedEvent { method: Method::Delete, ..event };
+        bytes.clear();
+        told.encode(&mut bytes);
+        assert_eq!(hex(&bytes), "67030201d4c3b2a1f701d4300000efcdab8967452301a00f0000");
     }
 
     #[test]
     fn what_is_cut_or_unknown_is_refused_without_a_panic() {
-        assert_eq!(PackedEvents::new(&[0x80; 40]).next(), Some(Err(PackedError::Flags(0x80))));
+        assert_eq!(PackedEvents::new(&[0x98; 40]).next(), Some(Err(PackedError::Flags(0x98))));
+        assert_eq!(PackedEvents::new(&[0x90; 40]).next(), Some(Err(PackedError::Flags(0x90))));
+        assert_eq!(PackedEvents::new(&[0x08; 40]).next(), Some(Err(PackedError::Flags(0x08))));
         assert_eq!(PackedEvents::new(&[0; 3]).next(), Some(Err(PackedError::Truncated(1))));
         assert_eq!(PackedEvents::new(&[0; 10]).next(), Some(Err(PackedError::Range("status"))));
         assert_eq!(

@@ -2,9 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::hour::HourBucket;
+use crate::hour::{HourBucket, HOUR_MS};
+use crate::latency::LatencySketch;
 use crate::limits::{SNAPSHOT_HOURS, SNAPSHOT_MAX_AGE_MS};
-use crate::stats::{Counters, PathHourStats};
+use crate::stats::{Counters, PathHourStats, StatsError};
 
 /// KV key of the pointer.
 pub const LATEST_KEY: &str = "paths:snapshot:latest";
@@ -73,13 +74,95 @@ pub struct PathSummary {
     pub p99: Option<f64>,
     /// Distinct clients; a client counts once a UTC day, since salts rotate daily.
     pub unique_ips: u64,
+    /// What holds the exact numbers of what is approximate above.
+    #[serde(default)]
+    pub bounds: Bounds,
+    /// Requests by hour of the snapshot, oldest first; none where it was made without.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub trend: Vec<u64>,
+    /// Errors by hour, as `trend`.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub error_trend: Vec<u64>,
     /// Requests estimated from the sampling ratios, present where events were sampled.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub estimated_requests: Option<f64>,
 }
 
+/// Bounds of a path's approximate figures, `[low, high]`; `null` where there is no figure, or where
+/// the snapshot was made before bounds were.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Bounds {
+    /// Milliseconds; they hold the exact nearest rank.
+    pub p50: Option<[f64; 2]>,
+    /// As `p50`.
+    pub p95: Option<[f64; 2]>,
+    /// As `p50`.
+    pub p99: Option<[f64; 2]>,
+    /// Clients; they hold the true number with a probability of 95 %.
+    pub unique_ips: Option<[u64; 2]>,
+}
+
+impl Bounds {
+    /// The bounds of what these statistics estimate.
+    #[must_use]
+    pub fn new(stats: &PathHourStats) -> Self {
+        let of = |latency: &LatencySketch, quantile| {
+            latency.percentile_bounds_ms(quantile).map(|(low, high)| [low, high])
+        };
+        Self {
+            p50: of(&stats.latency, 0.50),
+            p95: of(&stats.latency, 0.95),
+            p99: of(&stats.latency, 0.99),
+            unique_ips: Some(stats.clients.interval().into()),
+        }
+    }
+}
+
+/// A path's statistics over some hours in a row, taken in hour by hour in any order.
+#[derive(Debug, Clone)]
+pub struct PathHours {
+    from: HourBucket,
+    stats: PathHourStats,
+    trend: Vec<u64>,
+    error_trend: Vec<u64>,
+}
+
+impl PathHours {
+    /// Nothing yet, of so many hours from `from` on.
+    #[must_use]
+    pub fn new(from: HourBucket, hours: usize) -> Self {
+        let nothing = vec![0; hours];
+        Self { from, stats: PathHourStats::default(), trend: nothing.clone(), error_trend: nothing }
+    }
+
+    /// Takes an hour in. One outside of the hours counts for the whole alone.
+    ///
+    /// # Errors
+    ///
+    /// When the bytes are no statistics; nothing of them is taken in then.
+    pub fn add(&mut self, hour: HourBucket, bytes: &[u8]) -> Result<(), StatsError> {
+        let stats = PathHourStats::from_bytes(bytes)?;
+        self.stats.merge(&stats)?;
+        let at = (hour.start_ms() - self.from.start_ms()) / HOUR_MS;
+        let at = usize::try_from(at).unwrap_or(usize::MAX);
+        if let (Some(requests), Some(errors)) = (self.trend.get_mut(at), self.error_trend.get_mut(at)) {
+            *requests += stats.counters.requests;
+            *errors += stats.counters.errors;
+        }
+        Ok(())
+    }
+
+    /// Sums up.
+    #[must_use]
+    pub fn summary(self, path: String) -> PathSummary {
+        let summary = PathSummary::new(path, &self.stats);
+        PathSummary { trend: self.trend, error_trend: self.error_trend, ..summary }
+    }
+}
+
 impl PathSummary {
-    /// Sums a path's merged statistics up.
+    /// Sums a path's merged statistics up, without a trend.
     #[must_use]
     pub fn new(path: String, stats: &PathHourStats) -> Self {
         let counters: &Counters = &stats.counters;
@@ -93,6 +176,9 @@ impl PathSummary {
             p95: stats.latency.percentile_ms(0.95).map(|ms| round(ms, 3)),
             p99: stats.latency.percentile_ms(0.99).map(|ms| round(ms, 3)),
             unique_ips: stats.clients.estimate(),
+            bounds: Bounds::new(stats),
+            trend: Vec::new(),
+            error_trend: Vec::new(),
             estimated_requests: (!counters.is_unsampled()).then(|| counters.estimated_requests()),
         }
     }
@@ -300,6 +386,8 @@ impl Sort {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cells::Method;
+    use crate::packed::{PackedEvent, WEIGHT_ONE};
 
     #[test]
     fn a_missing_snapshot_falls_back_to_the_one_before() {
@@ -382,6 +470,38 @@ mod tests {
         summary.requests = requests;
         summary.p95 = p95;
         summary
+    }
+
+    #[test]
+    fn hours_become_a_sum_and_a_trend_whatever_their_order() {
+        let from: HourBucket = "2025-10-14T15".parse().unwrap();
+        let stats = |statuses: &[u16]| {
+            let mut stats = PathHourStats::default();
+            for (hash, status) in (0..).zip(statuses) {
+                stats.add(&PackedEvent {
+                    offset_ms: 0,
+                    hash,
+                    method: Method::Get,
+                    status: *status,
+                    response_time_us: Some(1_000),
+                    client_ip_hash: Some(7),
+                    weight_milli: WEIGHT_ONE,
+                });
+            }
+            stats.to_bytes()
+        };
+        let mut hours = PathHours::new(from, 24);
+        hours.add(from.plus(23), &stats(&[200, 500, 404])).unwrap();
+        hours.add(from, &stats(&[200])).unwrap();
+        assert!(hours.add(from.plus(1), &stats(&[200])[1..]).is_err());
+        let summary = hours.summary("/a".to_owned());
+        assert_eq!((summary.requests, summary.errors, summary.unique_ips), (4, 2, 1));
+        assert_eq!((summary.trend.len(), summary.error_trend.len()), (24, 24));
+        assert_eq!((summary.trend[0], summary.trend[23], summary.trend.iter().sum::<u64>()), (1, 3, 4));
+        assert_eq!((summary.error_trend[0], summary.error_trend[23]), (0, 2));
+        let [low, high] = summary.bounds.p95.unwrap();
+        assert!(low <= 1.0 && 1.0 <= high && high - low < 0.03, "{low} {high}");
+        assert_eq!(summary.bounds.unique_ips, Some([1, 1]));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! [`PathHourStats`]: everything counted for a path within an hour, and mergeable over hours.
 
+use crate::cells::{Cells, CellsError, Method, StatusClass};
 use crate::clients::ClientSketch;
 use crate::latency::LatencySketch;
 use crate::packed::{PackedEvent, WEIGHT_ONE};
@@ -10,6 +11,8 @@ use crate::packed::{PackedEvent, WEIGHT_ONE};
 pub struct PathHourStats {
     /// Exact counters.
     pub counters: Counters,
+    /// The same events by method and class of status.
+    cells: Cells,
     /// Response times.
     pub latency: LatencySketch,
     /// Distinct clients.
@@ -42,7 +45,7 @@ pub enum StatsError {
     #[error("statistics are cut short")]
     Truncated,
     /// A version that this program does not know.
-    #[error("statistics of version {0}: this program reads version 1")]
+    #[error("statistics of version {0}: this program reads versions 1 and 2")]
     Version(u8),
     /// The checksum does not fit.
     #[error("statistics are corrupted: checksum {found:08x}, expected {expected:08x}")]
@@ -55,10 +58,27 @@ pub enum StatsError {
     /// A sketch within does not decode.
     #[error("statistics hold a broken sketch: {0}")]
     Sketch(String),
+    /// The counts by method and class do not decode.
+    #[error("statistics hold broken counts by method: {0}")]
+    Cells(#[from] CellsError),
+    /// The counts by method and class are not those of the counters.
+    #[error("statistics hold counts by method that are not those of the counters")]
+    Contradiction,
 }
 
-/// Version byte of the binary form.
-const VERSION: u8 = 1;
+/// What statistics hold before their sketches, see [`PathHourStats::head`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct StatsHead {
+    /// Exact counters.
+    pub counters: Counters,
+    /// The same events by method and class of status.
+    pub cells: Cells,
+}
+
+/// Version byte of the binary form that is written.
+const VERSION: u8 = 2;
+/// The form before: without counts by method.
+const VERSION_WITHOUT_CELLS: u8 = 1;
 const COUNTERS: usize = 11;
 
 impl Counters {
@@ -162,6 +182,9 @@ impl PathHourStats {
     /// Counts one event.
     pub fn add(&mut self, event: &PackedEvent) {
         self.counters.add(event);
+        if let Some(class) = StatusClass::of_status(event.status) {
+            self.cells.add(event.method, class, 1);
+        }
         if let Some(us) = event.response_time_us {
             self.latency.add(us);
         }
@@ -179,17 +202,46 @@ impl PathHourStats {
         self.latency.merge(&other.latency).map_err(|e| StatsError::Sketch(e.to_string()))?;
         self.clients.merge(&other.clients).map_err(|e| StatsError::Sketch(e.to_string()))?;
         self.counters.merge(&other.counters);
+        self.cells.merge(&other.cells);
         Ok(())
     }
 
-    /// The binary form: version, eleven counters of 8 bytes, then each sketch as its length
-    /// (4 bytes) and bytes, then CRC-32 of all before; little-endian.
+    /// Most bytes that hold the counters and the counts by method: what [`head`](Self::head) needs.
+    pub const HEAD_BYTES: usize = 1 + 8 * COUNTERS + Cells::MAX_BYTES;
+
+    /// Events by method and class of status, exact. Events that were counted before methods were
+    /// told have the method [`Method::Unknown`].
+    #[must_use]
+    pub const fn cells(&self) -> &Cells {
+        &self.cells
+    }
+
+    /// Reads the counters and the counts by method from the first
+    /// [`HEAD_BYTES`](Self::HEAD_BYTES) of the binary form, or from all of it, without the
+    /// sketches.
+    ///
+    /// The checksum covers the sketches too, so it is **not** looked at: a flipped bit in a counter
+    /// stays unnoticed unless the counts by class no longer agree. Where that matters, and
+    /// everywhere something is written, read the whole with [`from_bytes`](Self::from_bytes).
+    ///
+    /// # Errors
+    ///
+    /// See [`StatsError`]; all but the checksum and the sketches.
+    pub fn head(bytes: &[u8]) -> Result<StatsHead, StatsError> {
+        take_head(&mut &*bytes)
+    }
+
+    /// The binary form, version 2: the version, eleven counters of 8 bytes, the counts by method and
+    /// class ([`Cells`]: their number, then a byte of code and a LEB128 count each), then each sketch as
+    /// its length (4 bytes) and bytes, then CRC-32 of all before; little-endian. Equal statistics are
+    /// equal bytes. Version 1 is the same without the counts by method.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut out = vec![VERSION];
         for value in self.counters.to_array() {
             out.extend_from_slice(&value.to_le_bytes());
         }
+        self.cells.encode(&mut out);
         for sketch in [self.latency.to_bytes(), self.clients.to_bytes()] {
             // A sketch has some thousand bytes.
             out.extend_from_slice(&u32::try_from(sketch.len()).unwrap_or(u32::MAX).to_le_bytes());
@@ -199,32 +251,55 @@ impl PathHourStats {
         out
     }
 
-    /// Reads what [`to_bytes`](Self::to_bytes) wrote.
+    /// Reads what [`to_bytes`](Self::to_bytes) wrote, now or in version 1.
     ///
     /// # Errors
     ///
     /// See [`StatsError`].
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, StatsError> {
-        let version = *bytes.first().ok_or(StatsError::Truncated)?;
-        if version != VERSION {
-            return Err(StatsError::Version(version));
-        }
+        known_version(bytes)?;
         let (body, checksum) = bytes.split_last_chunk::<4>().ok_or(StatsError::Truncated)?;
         let (found, expected) = (u32::from_le_bytes(*checksum), crc32fast::hash(body));
         if found != expected {
             return Err(StatsError::Checksum { found, expected });
         }
-        let mut rest = body.get(1..).ok_or(StatsError::Truncated)?;
-        let mut counters = [0; COUNTERS];
-        for value in &mut counters {
-            *value = u64::from_le_bytes(*take(&mut rest)?);
-        }
+        let mut rest = body;
+        let StatsHead { counters, cells } = take_head(&mut rest)?;
         let latency = LatencySketch::from_bytes(take_sketch(&mut rest)?)
             .map_err(|e| StatsError::Sketch(e.to_string()))?;
         let clients = ClientSketch::from_bytes(take_sketch(&mut rest)?)
             .map_err(|e| StatsError::Sketch(e.to_string()))?;
-        Ok(Self { counters: Counters::from_array(counters), latency, clients })
+        Ok(Self { counters, cells, latency, clients })
     }
+}
+
+fn known_version(bytes: &[u8]) -> Result<u8, StatsError> {
+    match *bytes.first().ok_or(StatsError::Truncated)? {
+        known @ (VERSION | VERSION_WITHOUT_CELLS) => Ok(known),
+        other => Err(StatsError::Version(other)),
+    }
+}
+
+fn take_head(rest: &mut &[u8]) -> Result<StatsHead, StatsError> {
+    let version = known_version(rest)?;
+    take::<1>(rest)?;
+    let mut values = [0; COUNTERS];
+    for value in &mut values {
+        *value = u64::from_le_bytes(*take(rest)?);
+    }
+    let counters = Counters::from_array(values);
+    if version == VERSION_WITHOUT_CELLS {
+        let mut cells = Cells::default();
+        for (class, events) in StatusClass::ALL.into_iter().zip(counters.status_classes) {
+            cells.add(Method::Unknown, class, events);
+        }
+        return Ok(StatsHead { counters, cells });
+    }
+    let cells = Cells::decode(rest)?;
+    if cells.by_class(None) != counters.status_classes {
+        return Err(StatsError::Contradiction);
+    }
+    Ok(StatsHead { counters, cells })
 }
 
 fn take<'a, const N: usize>(rest: &mut &'a [u8]) -> Result<&'a [u8; N], StatsError> {
@@ -255,7 +330,8 @@ mod tests {
     }
 
     fn event(status: u16, response_time_us: Option<u32>, weight_milli: u32) -> PackedEvent {
-        PackedEvent { offset_ms: 0, hash: 0, status, response_time_us, client_ip_hash: Some(7), weight_milli }
+        let (method, client_ip_hash) = (Method::Get, Some(7));
+        PackedEvent { offset_ms: 0, hash: 0, method, status, response_time_us, client_ip_hash, weight_milli }
     }
 
     #[test]
@@ -274,6 +350,44 @@ mod tests {
         assert!(counters.is_unsampled());
         assert_eq!(stats.clients.estimate(), 1);
         assert_eq!(Counters::default().average_ms(), None);
+    }
+
+    #[test]
+    fn cells_say_which_method_had_which_status() {
+        let get = event(200, None, 4_000);
+        let put = PackedEvent { method: Method::Put, ..event(503, None, 1_000) };
+        let stats = stats_of(&[get, get, put]);
+        let cells: Vec<_> = stats.cells().iter().collect();
+        let expected =
+            [(Method::Get, StatusClass::Successful, 2), (Method::Put, StatusClass::ServerError, 1)];
+        assert_eq!(cells, expected, "events, whatever they stand for");
+    }
+
+    #[test]
+    fn the_head_is_read_without_the_sketches_and_holds_to_its_length() {
+        let events: Vec<PackedEvent> = (0..5_000u16)
+            .map(|n| {
+                let method = Method::from_code(n.to_le_bytes()[0] % 9).unwrap();
+                let client = u64::from(n).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+                let event = event(100 + n % 500, Some(u32::from(n) * 77), 1_000);
+                PackedEvent { method, client_ip_hash: Some(client), ..event }
+            })
+            .collect();
+        let stats = stats_of(&events);
+        let bytes = stats.to_bytes();
+        assert!(bytes.len() > 4 * PathHourStats::HEAD_BYTES, "most are sketches");
+        let head = PathHourStats::head(&bytes[..PathHourStats::HEAD_BYTES]).unwrap();
+        assert_eq!((head.counters, &head.cells), (stats.counters, stats.cells()));
+        for end in 0..90 {
+            assert!(PathHourStats::head(&bytes[..end]).is_err(), "{end}");
+        }
+        let mut wrong = bytes.clone();
+        wrong[1 + 8 * 6] ^= 1;
+        assert_eq!(PathHourStats::head(&wrong), Err(StatsError::Contradiction));
+        wrong.clone_from(&bytes);
+        wrong[2] ^= 1;
+        assert!(PathHourStats::head(&wrong).is_ok(), "the checksum is not looked at");
+        assert!(PathHourStats::from_bytes(&wrong).is_err());
     }
 
     #[test]
@@ -316,6 +430,8 @@ mod tests {
             right.merge(&first).unwrap();
             let mut tail = second;
             tail.merge(&right).unwrap();
+            prop_assert_eq!(left.cells(), whole.cells());
+            prop_assert_eq!(whole.cells().by_class(None), whole.counters.status_classes);
             prop_assert_eq!(left.to_bytes(), whole.to_bytes());
             prop_assert_eq!(tail.to_bytes(), whole.to_bytes());
             prop_assert_eq!(PathHourStats::from_bytes(&whole.to_bytes()).unwrap().to_bytes(), whole.to_bytes());
@@ -324,6 +440,17 @@ mod tests {
         #[test]
         fn any_bytes_are_refused_without_a_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
             prop_assert!(PathHourStats::from_bytes(&bytes).is_err());
+        }
+
+        #[test]
+        fn any_bytes_of_a_known_version_have_a_head_or_none(
+            version in 1u8..3,
+            bytes in proptest::collection::vec(any::<u8>(), 80..700),
+        ) {
+            let bytes = [&[version][..], &bytes].concat();
+            if let Ok(head) = PathHourStats::head(&bytes) {
+                prop_assert_eq!(head.cells.by_class(None), head.counters.status_classes);
+            }
         }
     }
 }

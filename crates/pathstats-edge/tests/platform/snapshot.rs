@@ -36,4 +36,9 @@ async fn a_snapshot_merges_the_hours_of_a_day_and_puts_the_busiest_first() {
     let p95 = merged.latency.percentile_ms(0.95).unwrap();
     assert!((busy.p95.unwrap() - p95).abs() < 0.001);
     assert_eq!(busy.estimated_requests, None);
+    assert_eq!((busy.trend.len(), busy.trend.first(), busy.trend.last()), (24, Some(&20), Some(&30)));
+    assert_eq!((busy.error_trend.first(), busy.error_trend.last()), (Some(&5), Some(&8)));
+    assert_eq!(busy.bounds.unique_ips, Some([7, 7]));
+    let [low, high] = busy.bounds.p95.unwrap();
+    assert!(low <= p95 && p95 <= high && high - low < 0.011 * p95, "{low} {p95} {high}");
 }

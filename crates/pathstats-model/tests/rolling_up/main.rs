@@ -11,6 +11,7 @@
 mod support;
 mod twin;
 
+use pathstats_model::cells::Method;
 use pathstats_model::hour::{HourBucket, DAY_MS};
 use pathstats_model::packed::{PackedEvent, WEIGHT_ONE};
 use pathstats_model::retention::{Budget, RetentionConfig};
@@ -33,6 +34,7 @@ fn event(n: u32) -> PackedEvent {
     PackedEvent {
         offset_ms: n % 3_600_000,
         hash: n,
+        method: Method::Get,
         status: if n.is_multiple_of(4) { 500 } else { 200 },
         response_time_us: Some(1_000 + n * 37 % 90_000),
         client_ip_hash: Some(u64::from(n % 11)),
