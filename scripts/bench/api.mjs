@@ -46,11 +46,14 @@ export async function measureApi(state, say, requests = 2_000) {
       // The first answer of a tier comes from the one below.
       for (let round = 0; round < 50; round += 1) await measure().catch((error) => { if (round > 0) throw error; });
       const times = [];
+      const before = await runtime.usage();
       for (let round = 0; round < requests; round += 1) times.push(await measure());
+      const used = await runtime.usage();
+      const cpuMs = before && used ? (used.cpuMs - before.cpuMs) / requests : undefined;
       times.sort((a, b) => a - b);
       const at = (share) => times[Math.min(times.length - 1, Math.floor(share * times.length))];
-      results[name] = { p50Ms: at(0.5), p99Ms: at(0.99) };
-      say(`${name.padEnd(42)} p50 ${at(0.5).toFixed(2).padStart(7)} ms   p99 ${at(0.99).toFixed(2).padStart(7)} ms`);
+      results[name] = { p50Ms: at(0.5), p99Ms: at(0.99), cpuMs };
+      say(`${name.padEnd(42)} p50 ${at(0.5).toFixed(2).padStart(7)} ms   p99 ${at(0.99).toFixed(2).padStart(7)} ms   CPU ${cpuMs?.toFixed(2).padStart(6)} ms`);
     }
     return results;
   } finally {

@@ -1,5 +1,6 @@
 //! SHA-256 that can wait in a record between two runs.
 
+use base16ct::lower::{decode_vec, encode_string};
 use digest::common::hazmat::{DeserializeStateError, SerializableState, SerializedState};
 use sha2::{Digest, Sha256};
 
@@ -17,7 +18,7 @@ impl RunningHash {
         if state.is_empty() {
             return Ok(Self::default());
         }
-        let bytes = from_hex(state).ok_or(DeserializeStateError)?;
+        let bytes = decode_vec(state).map_err(|_| DeserializeStateError)?;
         let state =
             SerializedState::<Sha256>::try_from(bytes.as_slice()).map_err(|_| DeserializeStateError)?;
         Sha256::deserialize(&state).map(Self)
@@ -31,28 +32,14 @@ impl RunningHash {
     /// What [`resume`](Self::resume) goes on from, in hexadecimal.
     #[must_use]
     pub fn state(&self) -> String {
-        to_hex(&self.0.serialize())
+        encode_string(&self.0.serialize())
     }
 
     /// The hash of all bytes, in hexadecimal.
     #[must_use]
     pub fn finish(self) -> String {
-        to_hex(&self.0.finalize())
+        encode_string(&self.0.finalize())
     }
-}
-
-fn to_hex(bytes: &[u8]) -> String {
-    use core::fmt::Write;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        // Writing to a string does not fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
-}
-
-fn from_hex(text: &str) -> Option<Vec<u8>> {
-    let digits = text.as_bytes().chunks(2);
-    digits.map(|pair| u8::from_str_radix(core::str::from_utf8(pair).ok()?, 16).ok()).collect()
 }
 
 #[cfg(test)]

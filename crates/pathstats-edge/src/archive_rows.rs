@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 
+use base16ct::lower::encode_string;
 use pathstats_archive::name::ArchiveName;
 use pathstats_archive::page::Page;
 use pathstats_archive::record::DayRecord;
@@ -113,10 +114,7 @@ impl ArchiveRows {
             return Ok(Lease::Busy(holder.until));
         }
         let held = match row.results::<Row>()?.into_iter().next() {
-            Some(row) => Held {
-                record: serde_json::from_str(&row.record)?,
-                carry: from_hex(&row.carry).ok_or_else(|| Error::RustError("no hex".to_owned()))?,
-            },
+            Some(row) => Held { record: serde_json::from_str(&row.record)?, carry: from_hex(&row.carry)? },
             None => Held { record: DayRecord::new(date), carry: Vec::new() },
         };
         Ok(Lease::Granted(Box::new(held)))
@@ -166,7 +164,7 @@ impl ArchiveRows {
             .iter()
             .map(|page| {
                 let (first, last) = (page.first_id.to_string(), page.last_id.to_string());
-                let metadata = to_hex(&page.metadata);
+                let metadata = encode_string(&page.metadata);
                 (page.number, page.offset, page.length, page.records, first, last, page.crc32, metadata)
             })
             .collect();
@@ -454,7 +452,7 @@ impl ArchiveRows {
                     first_id: id(row.first_id)?,
                     last_id: id(row.last_id)?,
                     crc32: row.crc32,
-                    metadata: from_hex(&row.metadata).unwrap_or_default(),
+                    metadata: from_hex(&row.metadata)?,
                 })
             })
             .collect()
@@ -508,15 +506,6 @@ impl ArchiveRows {
              WHERE status <> 'archived' ORDER BY date LIMIT ?1";
         self.query(SELECT, &[count(limit as u64)]).await?.results()
     }
-}
-
-fn to_hex(bytes: &[u8]) -> String {
-    use core::fmt::Write;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        // Writing to a string does not fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 /// What lies before and after all ids of a day.

@@ -1,5 +1,6 @@
 //! Every D1 statement, behind typed calls.
 
+use base16ct::mixed::decode_vec;
 use pathstats_model::aggregator::FlushRow;
 use pathstats_model::calls::RowState;
 use pathstats_model::hour::{HourBucket, PathHour};
@@ -8,7 +9,7 @@ use pathstats_model::limits::MAX_PARAMETER_BYTES;
 use pathstats_model::{PathHourStats, TrafficEvent};
 use serde::{Deserialize, Serialize};
 use wasm_bindgen::JsValue;
-use worker::{D1Database, D1PreparedStatement, Result};
+use worker::{D1Database, D1PreparedStatement, Error, Result};
 
 /// The database of events, statistics, dead letters and the outbox.
 #[derive(Debug)]
@@ -23,17 +24,6 @@ pub struct OutboxRow {
     pub id: String,
     /// The message.
     pub body: String,
-}
-
-/// The statistics of one path and hour, as stored.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SketchRow {
-    /// The path.
-    pub path: String,
-    /// The hour.
-    pub hour: HourBucket,
-    /// Bytes of `PathHourStats`.
-    pub sketches: Vec<u8>,
 }
 
 impl Database {
@@ -161,61 +151,6 @@ impl Database {
         Ok(result.meta()?.and_then(|meta| meta.changes).unwrap_or(0) == 1)
     }
 
-    /// The busiest paths of a range of hours, most requests first.
-    ///
-    /// # Errors
-    ///
-    /// When D1 cannot be read.
-    pub async fn busiest_paths(&self, from: HourBucket, to: HourBucket, limit: usize) -> Result<Vec<String>> {
-        #[derive(Deserialize)]
-        struct Row {
-            path: String,
-        }
-        const SELECT: &str = "SELECT path FROM path_stats_hourly WHERE hour_bucket BETWEEN ?1 AND ?2 \
-             GROUP BY path ORDER BY sum(requests) DESC, path LIMIT ?3";
-        let statement = self.d1.prepare(SELECT).bind(&[
-            from.to_string().into(),
-            to.to_string().into(),
-            count(limit as u64),
-        ])?;
-        Ok(statement.all().await?.results::<Row>()?.into_iter().map(|row| row.path).collect())
-    }
-
-    /// The statistics of these paths in a range of hours: one look-up a path and hour.
-    ///
-    /// # Errors
-    ///
-    /// When D1 cannot be read or a BLOB does not cross.
-    pub async fn sketches(&self, paths: &[String], hours: &[HourBucket]) -> Result<Vec<SketchRow>> {
-        #[derive(Deserialize)]
-        struct Row {
-            path: String,
-            hour: HourBucket,
-            sketches: String,
-        }
-        // As hexadecimal text: a BLOB would cross as an array of numbers.
-        const SELECT: &str = "SELECT h.path AS path, h.hour_bucket AS hour, hex(h.sketches) AS sketches \
-             FROM json_each(?1) t CROSS JOIN json_each(?2) p \
-             CROSS JOIN path_stats_hourly h ON h.hour_bucket = t.value AND h.path = p.value";
-        let statement = self
-            .d1
-            .prepare(SELECT)
-            .bind(&[serde_json::to_string(hours)?.into(), serde_json::to_string(paths)?.into()])?;
-        statement
-            .all()
-            .await?
-            .results::<Row>()?
-            .into_iter()
-            .map(|row| {
-                Ok(SketchRow {
-                    sketches: from_hex(&row.sketches).ok_or("a BLOB is no hexadecimal text")?,
-                    path: row.path,
-                    hour: row.hour,
-                })
-            })
-            .collect()
-    }
-
     /// Keeps messages that the queue refused. Messages that are there stay.
     ///
     /// # Errors
@@ -340,13 +275,7 @@ pub(crate) fn integer(value: i64) -> JsValue {
     JsValue::from_f64(value as f64)
 }
 
-pub(crate) fn from_hex(text: &str) -> Option<Vec<u8>> {
-    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|d| u8::try_from(d).ok());
-    text.as_bytes()
-        .chunks(2)
-        .map(|pair| match pair {
-            [high, low] => Some(digit(*high)? << 4 | digit(*low)?),
-            _ => None,
-        })
-        .collect()
+/// Bytes that D1 gave as hexadecimal text: a BLOB would cross as an array of numbers.
+pub(crate) fn from_hex(text: &str) -> Result<Vec<u8>> {
+    decode_vec(text).map_err(|_| Error::RustError("a BLOB is no hexadecimal text".to_owned()))
 }

@@ -16,6 +16,8 @@ pub mod object_log;
 pub mod queue;
 pub mod series_store;
 pub mod snapshot_build;
+pub mod snapshot_rows;
 pub mod snapshot_store;
 pub mod telemetry;
+mod text_rows;
 pub mod totals;

@@ -1,29 +1,21 @@
 //! The D1 statements behind series: rows of hours and days of one path.
-//!
-//! Rows cross as text, some dozens to a string: a row of its own costs more in crossing from
-//! JavaScript than in being read.
 
+use pathstats_model::api::answers::Filters;
 use pathstats_model::api::figures::Columns;
-use pathstats_model::api::period::{Granularity, Period};
-use pathstats_model::api::series::{needed_hours, DayStats, HourRow, HourStats, Rows};
+use pathstats_model::api::period::Period;
+use pathstats_model::api::series::{needed_hours, needs_columns, DayStats, HourRow, HourStats, Rows};
 use pathstats_model::hour::{EventDate, HourBucket};
 use pathstats_model::PathHourStats;
-use serde::Deserialize;
 use wasm_bindgen::JsValue;
 use worker::{D1Database, D1PreparedStatement, D1Result, Error, Result};
 
 use crate::database::from_hex;
+use crate::text_rows::{broken, field, texts};
 
 /// The rows of hours and days.
 #[derive(Debug)]
 pub struct SeriesStore {
     d1: D1Database,
-}
-
-/// Rows in one string.
-#[derive(Deserialize)]
-struct Text {
-    rows: Option<String>,
 }
 
 impl SeriesStore {
@@ -38,33 +30,37 @@ impl SeriesStore {
     /// # Errors
     ///
     /// When D1 cannot be read, or a row is broken.
-    pub async fn path(&self, path: &str, period: &Period) -> Result<Rows> {
-        let mut statements = vec![self.days(path, period)?];
-        if period.granularity == Granularity::Hour {
+    pub async fn path(&self, path: &str, period: &Period, filters: Filters) -> Result<Rows> {
+        let mut statements = vec![self.days(path, period, filters)?];
+        if needs_columns(period, filters) {
             statements.push(self.hours(path, period)?);
         }
         let mut found = self.d1.batch(statements).await?.into_iter();
-        let days = found.next().map(|result| days(&result)).transpose()?.unwrap_or_default();
+        let days = found.next().map(|result| days(&result, filters)).transpose()?.unwrap_or_default();
         let hours = found.next().map(|result| hours(&result, period)).transpose()?;
         // Where the columns tell that nothing was counted, there is no sketch either.
-        let mut needed = needed_hours(period, &days);
+        let mut needed = needed_hours(period, filters, &days);
         if let Some(hours) = &hours {
             needed.retain(|hour| hours.binary_search_by_key(hour, |row| row.hour).is_ok());
         }
-        let sketches = if needed.is_empty() { Vec::new() } else { self.sketches(path, &needed).await? };
+        let sketches =
+            if needed.is_empty() { Vec::new() } else { self.sketches(path, &needed, filters).await? };
         Ok(Rows { hours: hours.unwrap_or_default(), days, sketches })
     }
 
-    fn days(&self, path: &str, period: &Period) -> Result<D1PreparedStatement> {
+    fn days(&self, path: &str, period: &Period, filters: Filters) -> Result<D1PreparedStatement> {
         // Without a roll-up, a day has no hourly rows: its daily row is all there is.
-        const SELECT: &str = "SELECT group_concat(rows, ' ') AS rows FROM (\
+        let sketches = sketches(filters);
+        let select = format!(
+            "SELECT group_concat(rows, ' ') AS rows FROM (\
              SELECT k.key / 32 AS part, d.date || ',' || d.hours || ',' || d.updated_at || ',' || \
              coalesce(r.changed = 0 AND r.pass_begun = r.pass_ended, 1) || ',' || \
-             (d.purged_at IS NOT NULL) || ',' || hex(d.sketches) AS rows \
+             (d.purged_at IS NOT NULL) || ',' || {sketches} AS rows \
              FROM json_each(?1) k CROSS JOIN path_stats_daily d ON d.date = k.value AND d.path = ?2 \
-             LEFT JOIN daily_rollups r ON r.date = d.date) GROUP BY part";
+             LEFT JOIN daily_rollups r ON r.date = d.date) GROUP BY part"
+        );
         let dates: Vec<EventDate> = period.hours.whole_days().collect();
-        self.d1.prepare(SELECT).bind(&[JsValue::from(serde_json::to_string(&dates)?), path.into()])
+        self.d1.prepare(select).bind(&[JsValue::from(serde_json::to_string(&dates)?), path.into()])
     }
 
     fn hours(&self, path: &str, period: &Period) -> Result<D1PreparedStatement> {
@@ -76,37 +72,44 @@ impl SeriesStore {
         self.d1.prepare(SELECT).bind(&[JsValue::from(serde_json::to_string(&hours)?), path.into()])
     }
 
-    async fn sketches(&self, path: &str, hours: &[HourBucket]) -> Result<Vec<HourStats>> {
-        const SELECT: &str = "SELECT group_concat(rows, ' ') AS rows FROM (\
-             SELECT k.key / 32 AS part, k.key || ',' || h.updated_at || ',' || hex(h.sketches) AS rows \
+    async fn sketches(&self, path: &str, hours: &[HourBucket], filters: Filters) -> Result<Vec<HourStats>> {
+        let sketches = sketches(filters);
+        let select = format!(
+            "SELECT group_concat(rows, ' ') AS rows FROM (\
+             SELECT k.key / 32 AS part, k.key || ',' || updated_at || ',' || {sketches} AS rows \
              FROM json_each(?1) k \
-             CROSS JOIN path_stats_hourly h ON h.hour_bucket = k.value AND h.path = ?2) GROUP BY part";
-        let statement =
-            self.d1.prepare(SELECT).bind(&[JsValue::from(serde_json::to_string(hours)?), path.into()])?;
+             CROSS JOIN path_stats_hourly h ON h.hour_bucket = k.value AND h.path = ?2) GROUP BY part"
+        );
+        let values = [JsValue::from(serde_json::to_string(hours)?), path.into()];
+        let result = self.d1.prepare(select).bind(&values)?.all().await?;
         let mut found = Vec::new();
-        for line in lines(&statement.all().await?)? {
-            let mut fields = line.split(',');
-            let at: usize = field(fields.next())?;
-            let updated_at = field(fields.next())?;
-            let hour = hours.get(at).copied().ok_or_else(broken)?;
-            found.push(HourStats { hour, updated_at, stats: stats(fields.next())? });
+        for text in texts(&result)? {
+            for row in text.split(' ') {
+                let mut fields = row.split(',');
+                let at: usize = field(fields.next())?;
+                let updated_at = field(fields.next())?;
+                let hour = hours.get(at).copied().ok_or_else(broken)?;
+                found.push(HourStats { hour, updated_at, stats: stats(fields.next(), filters)? });
+            }
         }
         Ok(found)
     }
 }
 
-fn days(result: &D1Result) -> Result<Vec<DayStats>> {
+fn days(result: &D1Result, filters: Filters) -> Result<Vec<DayStats>> {
     let mut found = Vec::new();
-    for line in lines(result)? {
-        let mut fields = line.split(',');
-        found.push(DayStats {
-            date: field(fields.next())?,
-            hours: field(fields.next())?,
-            updated_at: field(fields.next())?,
-            is_current: field::<u8>(fields.next())? == 1,
-            is_purged: field::<u8>(fields.next())? == 1,
-            stats: stats(fields.next())?,
-        });
+    for text in texts(result)? {
+        for row in text.split(' ') {
+            let mut fields = row.split(',');
+            found.push(DayStats {
+                date: field(fields.next())?,
+                hours: field(fields.next())?,
+                updated_at: field(fields.next())?,
+                is_current: field::<u8>(fields.next())? == 1,
+                is_purged: field::<u8>(fields.next())? == 1,
+                stats: stats(fields.next(), filters)?,
+            });
+        }
     }
     found.sort_by_key(|day| day.date);
     Ok(found)
@@ -114,7 +117,7 @@ fn days(result: &D1Result) -> Result<Vec<DayStats>> {
 
 fn hours(result: &D1Result, period: &Period) -> Result<Vec<HourRow>> {
     type Row = (i64, i64, u64, u64, f64, u64, u64, f64, Option<f64>, Option<f64>, Option<f64>);
-    let text = result.results::<Text>()?.into_iter().find_map(|row| row.rows).unwrap_or_default();
+    let text = texts(result)?.pop().unwrap_or_default();
     let mut found: Vec<HourRow> = serde_json::from_str::<Vec<Row>>(&text)?
         .into_iter()
         .map(|(at, updated_at, requests, errors, sum, count, unique_ips, estimated, p50, p95, p99)| HourRow {
@@ -137,21 +140,22 @@ fn hours(result: &D1Result, period: &Period) -> Result<Vec<HourRow>> {
     Ok(found)
 }
 
-/// The rows of a result, one after another.
-fn lines(result: &D1Result) -> Result<Vec<String>> {
-    let texts = result.results::<Text>()?.into_iter().filter_map(|row| row.rows);
-    Ok(texts.flat_map(|text| text.split(' ').map(str::to_owned).collect::<Vec<_>>()).collect())
+/// Statistics: whole, or of their head alone.
+fn stats(text: Option<&str>, filters: Filters) -> Result<PathHourStats> {
+    let bytes = from_hex(text.ok_or_else(broken)?)?;
+    let read = if filters.is_empty() {
+        PathHourStats::from_bytes(&bytes)
+    } else {
+        PathHourStats::head(&bytes).map(PathHourStats::of_head)
+    };
+    read.map_err(|error| Error::RustError(error.to_string()))
 }
 
-fn field<T: core::str::FromStr>(text: Option<&str>) -> Result<T> {
-    text.and_then(|text| text.parse().ok()).ok_or_else(broken)
-}
-
-fn stats(hex: Option<&str>) -> Result<PathHourStats> {
-    let bytes = hex.and_then(from_hex).ok_or_else(broken)?;
-    PathHourStats::from_bytes(&bytes).map_err(|error| Error::RustError(error.to_string()))
-}
-
-fn broken() -> Error {
-    Error::RustError("a row of statistics is broken".to_owned())
+/// The column of statistics, as much of it as is needed.
+fn sketches(filters: Filters) -> String {
+    if filters.is_empty() {
+        "hex(sketches)".to_owned()
+    } else {
+        format!("hex(substr(sketches, 1, {}))", PathHourStats::HEAD_BYTES)
+    }
 }

@@ -1,7 +1,11 @@
 //! [`Cells`]: how many events each method had in each class of status.
 
+use serde::{Deserialize, Serialize};
+
 /// The method of an event, as far as statistics tell methods apart.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "UPPERCASE")]
 #[repr(u8)]
 pub enum Method {
     /// Not told: counted before methods were.
@@ -85,18 +89,24 @@ impl Method {
 }
 
 /// The class of a status.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[repr(u8)]
 pub enum StatusClass {
     /// 100 to 199.
+    #[serde(rename = "1xx")]
     Informational = 0,
     /// 200 to 299.
+    #[serde(rename = "2xx")]
     Successful = 1,
     /// 300 to 399.
+    #[serde(rename = "3xx")]
     Redirection = 2,
     /// 400 to 499.
+    #[serde(rename = "4xx")]
     ClientError = 3,
     /// 500 to 599.
+    #[serde(rename = "5xx")]
     ServerError = 4,
 }
 

@@ -4,6 +4,8 @@
 //! Meunier: "HyperLogLog", 2007; the estimate is the composite one of `DataSketches`, which does
 //! not depend on order). The bytes are those that its Java, C++ and Python libraries read.
 
+use std::borrow::Cow;
+
 use datasketches::common::NumStdDev;
 use datasketches::hash::value::raw_bytes;
 use datasketches::hll::{HllSketch, HllType, HllUnion};
@@ -20,21 +22,30 @@ const TWO_STANDARD_ERRORS: f64 = 2.0 * 1.04 / 128.0;
 
 /// Bounds that hold the true number with a probability of 95 %, when only the estimate is known.
 #[must_use]
-pub fn bounds_of(estimate: u64) -> (f64, f64) {
-    // An estimate is far below 2^53.
-    #[allow(clippy::cast_precision_loss)]
-    let value = estimate as f64;
+pub fn interval_of(estimate: u64) -> (u64, u64) {
     if estimate <= EXACT_TO {
-        return (value, value);
+        return (estimate, estimate);
     }
-    ((value / (1.0 + TWO_STANDARD_ERRORS)).floor(), (value / (1.0 - TWO_STANDARD_ERRORS)).ceil())
+    // An estimate is never negative and far below 2^53.
+    #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    let at = |factor: f64| (estimate as f64 / factor) as u64;
+    (at(1.0 + TWO_STANDARD_ERRORS), at(1.0 - TWO_STANDARD_ERRORS) + 1)
 }
 
 /// A mergeable sketch of distinct clients.
 #[derive(Clone, Debug, Default)]
 pub struct ClientSketch {
-    /// `None` until the first client: most path-hours never hold many.
-    sketch: Option<HllSketch>,
+    clients: Clients,
+}
+
+#[derive(Clone, Debug, Default)]
+enum Clients {
+    /// Most path-hours never hold many, and some none.
+    #[default]
+    None,
+    Sketch(HllSketch),
+    /// What was merged. It stays open: making a sketch of it after each merge costs more than merging.
+    Union(Box<HllUnion>),
 }
 
 /// Why bytes are not a sketch.
@@ -50,20 +61,21 @@ impl ClientSketch {
     /// Adds a client by the hash of its address. It is fed as 16 hexadecimal digits, which
     /// `DataSketches` hashes alike in every language.
     pub fn add(&mut self, client_ip_hash: u64) {
-        if self.sketch.is_none() {
-            // Fails only for a size that is out of range.
-            self.sketch = HllSketch::new(LG_K, HllType::Hll4).ok();
+        let mut hex = [0; 16];
+        for (at, digit) in hex.iter_mut().enumerate() {
+            let nibble = (client_ip_hash >> (60 - 4 * at)) & 0xf;
+            *digit =
+                b"0123456789abcdef".get(usize::try_from(nibble).unwrap_or_default()).copied().unwrap_or(b'0');
         }
-        if let Some(sketch) = &mut self.sketch {
-            let mut hex = [0; 16];
-            for (at, digit) in hex.iter_mut().enumerate() {
-                let nibble = (client_ip_hash >> (60 - 4 * at)) & 0xf;
-                *digit = b"0123456789abcdef"
-                    .get(usize::try_from(nibble).unwrap_or_default())
-                    .copied()
-                    .unwrap_or(b'0');
-            }
-            sketch.update(raw_bytes::from_str(core::str::from_utf8(&hex).unwrap_or_default()));
+        let client = raw_bytes::from_str(core::str::from_utf8(&hex).unwrap_or_default());
+        if matches!(self.clients, Clients::None) {
+            // Fails only for a size that is out of range.
+            self.clients = HllSketch::new(LG_K, HllType::Hll4).map_or(Clients::None, Clients::Sketch);
+        }
+        match &mut self.clients {
+            Clients::None => {}
+            Clients::Sketch(sketch) => sketch.update(client),
+            Clients::Union(union) => union.update_value(client),
         }
     }
 
@@ -73,14 +85,26 @@ impl ClientSketch {
     ///
     /// Never for sketches made or decoded by this type.
     pub fn merge(&mut self, other: &Self) -> Result<(), ClientError> {
-        let Some(theirs) = &other.sketch else { return Ok(()) };
+        let Some(theirs) = other.sketch() else { return Ok(()) };
+        if let Clients::Union(union) = &mut self.clients {
+            union.update(&theirs);
+            return Ok(());
+        }
         let mut union = HllUnion::new(LG_K).map_err(refused)?;
-        if let Some(own) = &self.sketch {
+        if let Clients::Sketch(own) = &self.clients {
             union.update(own);
         }
-        union.update(theirs);
-        self.sketch = Some(union.to_sketch(HllType::Hll4));
+        union.update(&theirs);
+        self.clients = Clients::Union(Box::new(union));
         Ok(())
+    }
+
+    fn sketch(&self) -> Option<Cow<'_, HllSketch>> {
+        match &self.clients {
+            Clients::None => None,
+            Clients::Sketch(sketch) => Some(Cow::Borrowed(sketch)),
+            Clients::Union(union) => Some(Cow::Owned(union.to_sketch(HllType::Hll4))),
+        }
     }
 
     /// The number of distinct clients, rounded. Exact below a thousand or so.
@@ -88,13 +112,13 @@ impl ClientSketch {
     pub fn estimate(&self) -> u64 {
         // An estimate is never negative and far below 2^53.
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-        self.sketch.as_ref().map_or(0, |sketch| sketch.composite_estimate().round() as u64)
+        self.sketch().map_or(0, |sketch| sketch.composite_estimate().round() as u64)
     }
 
     /// Bounds that hold the true number with a probability of 95 %: `(low, high)`.
     #[must_use]
     pub fn bounds(&self) -> (f64, f64) {
-        self.sketch.as_ref().map_or((0.0, 0.0), |sketch| {
+        self.sketch().map_or((0.0, 0.0), |sketch| {
             (sketch.lower_bound(NumStdDev::Two), sketch.upper_bound(NumStdDev::Two))
         })
     }
@@ -114,7 +138,7 @@ impl ClientSketch {
     /// for no client.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
-        self.sketch.as_ref().map_or_else(Vec::new, |sketch| canonical(sketch.serialize()))
+        self.sketch().map_or_else(Vec::new, |sketch| canonical(sketch.serialize()))
     }
 
     /// Reads what [`to_bytes`](Self::to_bytes) or another `DataSketches` library wrote.
@@ -130,7 +154,7 @@ impl ClientSketch {
         if sketch.lg_config_k() != LG_K || sketch.target_type() != HllType::Hll4 {
             return Err(ClientError(format!("expected 2^{LG_K} registers of 4 bits")));
         }
-        Ok(Self { sketch: Some(sketch) })
+        Ok(Self { clients: Clients::Sketch(sketch) })
     }
 }
 

@@ -38,13 +38,15 @@ impl core::fmt::Debug for LatencySketch {
     }
 }
 
-/// The bounds between which the true percentile lies, when a sketch says `ms` milliseconds.
+/// What holds the exact nearest rank when a sketch says `ms` milliseconds, `(low, high)`, rounded
+/// outwards to whole microseconds.
 #[must_use]
 pub fn bounds_ms(ms: f64) -> (f64, f64) {
-    // The estimate v of a time x is within α·x of it. Whole microseconds: a thousandth of a millisecond.
-    let floor = f64::from(FLOOR_US) / 1000.0;
-    let low = if ms <= floor * (1.0 + RELATIVE_ERROR) { 0.0 } else { ms / (1.0 + RELATIVE_ERROR) };
-    (low, ms / (1.0 - RELATIVE_ERROR))
+    let us = ms * 1000.0;
+    // Times below the floor were counted at it.
+    let at_floor = us <= f64::from(FLOOR_US) * (1.0 + RELATIVE_ERROR);
+    let low = if at_floor { 0.0 } else { us / (1.0 + RELATIVE_ERROR) };
+    (low.floor() / 1000.0, (us / (1.0 - RELATIVE_ERROR)).ceil() / 1000.0)
 }
 
 impl Default for LatencySketch {
@@ -99,15 +101,10 @@ impl LatencySketch {
         self.sketch.quantile(at).ok().flatten().map(|us| us / 1000.0)
     }
 
-    /// What holds the exact nearest rank at `quantile` in milliseconds, `(low, high)`, rounded
-    /// outwards to whole microseconds. `None` when the sketch is empty.
+    /// The [bounds](bounds_ms) of the percentile at `quantile`. `None` when the sketch is empty.
     #[must_use]
     pub fn percentile_bounds_ms(&self, quantile: f64) -> Option<(f64, f64)> {
-        let us = self.percentile_ms(quantile)? * 1000.0;
-        // Times below the floor were counted at it.
-        let at_floor = us <= f64::from(FLOOR_US) * (1.0 + RELATIVE_ERROR);
-        let low = if at_floor { 0.0 } else { us / (1.0 + RELATIVE_ERROR) };
-        Some((low.floor() / 1000.0, (us / (1.0 - RELATIVE_ERROR)).ceil() / 1000.0))
+        self.percentile_ms(quantile).map(bounds_ms)
     }
 
     /// The bytes stored: what Datadog's Java library reads as

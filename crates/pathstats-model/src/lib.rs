@@ -10,7 +10,7 @@
 //! | hours, days and keys | [`hour`] |
 //! | what is counted | [`stats`], [`cells`], [`latency`], [`clients`] |
 //! | exactly once | [`ingest`], [`aggregator`], [`ledger`], [`packed`] |
-//! | when things happen | [`cadence`], [`backoff`], [`snapshot`], [`freshness`] |
+//! | when things happen | [`cadence`], [`backoff`], [`snapshot`], [`snapshot_memo`], [`freshness`] |
 //! | how long things stay | [`retention`], [`rollup`], [`capacity`] |
 //! | what crosses between Workers | [`calls`], [`problem`] |
 //! | limits and configuration | [`limits`], [`config`], [`access`] |
@@ -42,6 +42,7 @@ pub mod retention;
 pub mod rollup;
 pub mod sampling;
 pub mod snapshot;
+pub mod snapshot_memo;
 pub mod stats;
 
 pub use event::{EventError, TrafficEvent};

@@ -231,6 +231,12 @@ impl PathHourStats {
         take_head(&mut &*bytes)
     }
 
+    /// Statistics of which only the counts are known: their sketches are empty.
+    #[must_use]
+    pub fn of_head(head: StatsHead) -> Self {
+        Self { counters: head.counters, cells: head.cells, ..Self::default() }
+    }
+
     /// The binary form, version 2: the version, eleven counters of 8 bytes, the counts by method and
     /// class ([`Cells`]: their number, then a byte of code and a LEB128 count each), then each sketch as
     /// its length (4 bytes) and bytes, then CRC-32 of all before; little-endian. Equal statistics are

@@ -4,17 +4,19 @@ use pathstats_edge::bindings::D1;
 use pathstats_edge::clock::now_ms;
 use pathstats_edge::series_store::SeriesStore;
 use pathstats_edge::{http, telemetry};
-use pathstats_model::api::answers::StatsAnswer;
+use pathstats_model::api::answers::{Filters, StatsAnswer};
 use pathstats_model::api::given::Given;
 use pathstats_model::api::period::Period;
 use pathstats_model::api::series::Series;
 use pathstats_model::event::check_path;
 use pathstats_model::problem::Problem;
+use pathstats_model::PathHourStats;
 use worker::{Env, Response, Result};
 
 struct Parameters {
     path: String,
     period: Period,
+    filters: Filters,
     compare: bool,
 }
 
@@ -28,7 +30,12 @@ impl Parameters {
             "previous" => Some(true),
             _ => None,
         })?;
-        Ok(Self { path, period: Period::read(given, now_ms)?, compare: compare.unwrap_or(false) })
+        Ok(Self {
+            path,
+            period: Period::read(given, now_ms)?,
+            filters: Filters::read(given)?,
+            compare: compare.unwrap_or(false),
+        })
     }
 }
 
@@ -49,16 +56,25 @@ pub async fn answer(given: &Given, env: &Env) -> Result<Response> {
 }
 
 async fn read(parameters: Parameters, env: &Env, now_ms: i64) -> Result<StatsAnswer> {
-    let Parameters { path, period, compare } = parameters;
+    let Parameters { path, period, filters, compare } = parameters;
     let store = SeriesStore::new(env.d1(D1)?);
-    let rows = store.path(&path, &period).await?;
-    let series = Series::new(&period, &rows, now_ms).map_err(|error| error.to_string())?;
+    let (made, updated_at) = series(&store, &path, &period, filters, now_ms).await?;
     let previous = if compare {
-        let before = period.previous();
-        let rows = store.path(&path, &before).await?;
-        Some(Series::new(&before, &rows, now_ms).map_err(|error| error.to_string())?)
+        Some(series(&store, &path, &period.previous(), filters, now_ms).await?.0 .0)
     } else {
         None
     };
-    Ok(StatsAnswer { previous, ..StatsAnswer::new(path, &period, &rows, series) })
+    Ok(StatsAnswer { previous, ..StatsAnswer::new(path, &period, filters, updated_at, made) })
+}
+
+async fn series(
+    store: &SeriesStore,
+    path: &str,
+    period: &Period,
+    filters: Filters,
+    now_ms: i64,
+) -> Result<((Series, PathHourStats), Option<i64>)> {
+    let rows = store.path(path, period, filters).await?;
+    let made = Series::new(period, filters, &rows, now_ms).map_err(|error| error.to_string())?;
+    Ok((made, rows.last_updated()))
 }

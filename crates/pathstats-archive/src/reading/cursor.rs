@@ -1,6 +1,7 @@
 //! Where a query goes on.
 
-use core::fmt::{self, Write};
+use base16ct::lower::encode_string;
+use core::fmt;
 
 /// Version of the cursor's bytes.
 const VERSION: u8 = 1;
@@ -28,12 +29,7 @@ impl Cursor {
     pub fn new(position: Position, query: &str) -> Self {
         let body = body(position);
         let check = checksum(&body, query).to_be_bytes();
-        let mut text = String::with_capacity(2 * (body.len() + check.len()));
-        for byte in body.iter().chain(&check) {
-            // Writing to a string does not fail.
-            let _ = write!(text, "{byte:02x}");
-        }
-        Self(text)
+        Self(encode_string(&body) + &encode_string(&check))
     }
 
     /// The position of a cursor, when it is one of this query.

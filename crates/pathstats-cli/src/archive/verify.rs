@@ -1,7 +1,6 @@
 //! `pathstats archive verify`: reads everything, and says what is not as it should be.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::fs::File;
 use std::io::Read;
 use std::path::PathBuf;
@@ -244,10 +243,5 @@ fn sha256(archive: &Archive) -> std::io::Result<String> {
         }
         sha.update(buffer.get(..read).unwrap_or_default());
     }
-    let mut text = String::with_capacity(64);
-    for byte in sha.finalize() {
-        // Writing to a String does not fail.
-        let _ = write!(text, "{byte:02x}");
-    }
-    Ok(text)
+    Ok(base16ct::lower::encode_string(&sha.finalize()))
 }

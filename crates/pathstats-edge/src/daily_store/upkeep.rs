@@ -2,6 +2,7 @@
 
 use core::fmt::Display;
 
+use base16ct::lower::encode_string;
 use pathstats_model::hour::{EventDate, HourBucket};
 use pathstats_model::retention::Horizons;
 use pathstats_model::rollup::{DailyRow, DailyStore, DayHours, Fingerprint, Lacking, Part, WaitingDay};
@@ -146,7 +147,7 @@ impl DailyStore for D1DailyStore {
             .into_iter()
             .map(|row| {
                 Ok(Part {
-                    sketches: from_hex(&row.sketches).ok_or("a BLOB is no hexadecimal text")?,
+                    sketches: from_hex(&row.sketches)?,
                     path: row.path,
                     hours: DayHours::from_bits(row.hours),
                     fingerprint: row
@@ -277,13 +278,8 @@ fn columns(row: &DailyRow) -> serde_json::Value {
         row.purged_at,
         row.stored_fingerprint(),
         row.fingerprint.to_string(),
-        to_hex(&row.sketches),
+        encode_string(&row.sketches),
     ])
-}
-
-fn to_hex(bytes: &[u8]) -> String {
-    let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16).unwrap_or('0');
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 /// A time in milliseconds, far below 2^53.

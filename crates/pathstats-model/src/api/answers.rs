@@ -2,12 +2,17 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::figures::Figures;
+use super::given::Given;
 use super::period::{Granularity, Period};
-use super::series::{Rows, Series};
+use super::series::Series;
+use crate::cells::{Cells, Method, StatusClass};
 use crate::freshness::DataSource;
 use crate::hour::{iso_time, HourBucket};
 use crate::latency::RELATIVE_ERROR;
+use crate::problem::Problem;
 use crate::snapshot::PathSummary;
+use crate::stats::PathHourStats;
 
 /// The answer to `GET /paths`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -98,15 +103,47 @@ pub struct StatsAnswer {
     pub accuracy: Accuracy,
 }
 
-/// What was asked for alone.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// What was asked for alone; `null` for all.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Filters {
-    /// Requests of this method; `null` for all.
-    pub method: Option<String>,
-    /// Requests answered with a status of this class, as `5xx`; `null` for all.
-    pub status_class: Option<String>,
+    /// Requests of this method.
+    pub method: Option<Method>,
+    /// Requests answered with a status of this class.
+    pub status_class: Option<StatusClass>,
+}
+
+impl Filters {
+    /// Whether all was asked for.
+    #[must_use]
+    pub const fn is_empty(self) -> bool {
+        self.method.is_none() && self.status_class.is_none()
+    }
+
+    /// The figures of what these let through.
+    #[must_use]
+    pub fn figures(self, stats: &PathHourStats) -> Figures {
+        if self.is_empty() {
+            Figures::of(stats)
+        } else {
+            Figures::of_cells(stats.cells(), self.method, self.status_class)
+        }
+    }
+
+    /// Reads `method` and `statusClass`.
+    ///
+    /// # Errors
+    ///
+    /// A problem that names the parameter, what came and what may come.
+    pub fn read(given: &Given) -> Result<Self, Problem> {
+        let methods = Method::ALL.map(Method::name).join(", ");
+        let classes = StatusClass::ALL.map(StatusClass::name).join(", ");
+        Ok(Self {
+            method: given.optional("method", &methods, Method::from_name)?,
+            status_class: given.optional("statusClass", &classes, StatusClass::from_name)?,
+        })
+    }
 }
 
 /// Requests of a method.
@@ -114,7 +151,7 @@ pub struct Filters {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct MethodCount {
     /// The method; `OTHER` for rare ones, `UNKNOWN` for what was counted before methods were told.
-    pub method: String,
+    pub method: Method,
     /// Events counted.
     pub requests: u64,
     /// Of those, with a status of 400 and above.
@@ -135,6 +172,24 @@ pub struct Accuracy {
     /// Why some numbers are `null`, when a filter was asked for.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub filtered: Option<String>,
+}
+
+impl MethodCount {
+    /// The methods of statistics, most requests first.
+    #[must_use]
+    pub fn all(cells: &Cells) -> Vec<Self> {
+        let mut counts: Vec<Self> = Method::ALL
+            .into_iter()
+            .map(|method| Self {
+                method,
+                requests: cells.events(Some(method), None),
+                errors: cells.errors(Some(method), None),
+            })
+            .filter(|count| count.requests > 0)
+            .collect();
+        counts.sort_by_key(|count| core::cmp::Reverse(count.requests));
+        counts
+    }
 }
 
 impl Accuracy {
@@ -170,18 +225,24 @@ impl Default for Accuracy {
 impl StatsAnswer {
     /// Of a period that was read.
     #[must_use]
-    pub fn new(path: String, period: &Period, rows: &Rows, series: Series) -> Self {
+    pub fn new(
+        path: String,
+        period: &Period,
+        filters: Filters,
+        last_updated: Option<i64>,
+        (series, total): (Series, PathHourStats),
+    ) -> Self {
         Self {
             data_source: DataSource::D1,
             path,
             granularity: period.granularity,
             time_zone: period.zone.name().to_owned(),
-            last_updated: rows.last_updated().map(iso_time),
-            filters: Filters::default(),
+            last_updated: last_updated.map(iso_time),
+            filters,
             series,
             previous: None,
-            methods: Vec::new(),
-            accuracy: Accuracy::new(),
+            methods: MethodCount::all(total.cells()),
+            accuracy: if filters.is_empty() { Accuracy::new() } else { Accuracy::filtered() },
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::cells::{Cells, Method, StatusClass};
 use crate::clients;
 use crate::latency::{self, LatencySketch};
 use crate::snapshot::round;
@@ -84,19 +85,17 @@ impl Bounded {
     #[must_use]
     pub fn percentile(ms: f64) -> Self {
         let (low, high) = latency::bounds_ms(ms);
-        // Rounded outwards, so that the bounds stay true.
-        Self {
-            value: round(ms, 3),
-            low: (low * 1000.0).floor() / 1000.0,
-            high: (high * 1000.0).ceil() / 1000.0,
-        }
+        Self { value: round(ms, 3), low, high }
     }
 
     /// Distinct clients, from their estimate alone.
     #[must_use]
     pub fn clients(estimate: u64) -> Self {
-        let (low, high) = clients::bounds_of(estimate);
-        Self { value: as_f64(estimate), low, high }
+        Self::interval(estimate, clients::interval_of(estimate))
+    }
+
+    const fn interval(value: u64, (low, high): (u64, u64)) -> Self {
+        Self { value: as_f64(value), low: as_f64(low), high: as_f64(high) }
     }
 }
 
@@ -116,7 +115,7 @@ impl Figures {
             p50: percentile(0.50),
             p95: percentile(0.95),
             p99: percentile(0.99),
-            unique_ips: Some(Bounded::clients(stats.clients.estimate())),
+            unique_ips: Some(Bounded::interval(stats.clients.estimate(), stats.clients.interval())),
             ..Self::of_counters(counters)
         }
     }
@@ -135,6 +134,31 @@ impl Figures {
             unique_ips: None,
             status_classes: Some(counters.status_classes.into()),
             estimated_requests: (!counters.is_unsampled()).then(|| counters.estimated_requests()),
+        }
+    }
+
+    /// Of the counts of a method and a class of status: exact, without times and clients. The share of
+    /// errors is that of the events.
+    #[must_use]
+    pub fn of_cells(cells: &Cells, method: Option<Method>, class: Option<StatusClass>) -> Self {
+        let (requests, errors) = (cells.events(method, class), cells.errors(method, class));
+        let mut classes = cells.by_class(method);
+        if let Some(class) = class {
+            for (count, other) in classes.iter_mut().zip(StatusClass::ALL) {
+                *count = if other == class { *count } else { 0 };
+            }
+        }
+        Self {
+            requests,
+            errors,
+            error_rate: if requests == 0 { 0.0 } else { round(as_f64(errors) / as_f64(requests), 6) },
+            avg_response_time: None,
+            p50: None,
+            p95: None,
+            p99: None,
+            unique_ips: None,
+            status_classes: Some(classes.into()),
+            estimated_requests: None,
         }
     }
 

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::answers::Filters;
 use super::figures::{Columns, Figures};
 use super::period::{Granularity, Hours, Period};
 use crate::hour::{iso_time, EventDate, HourBucket};
@@ -121,10 +122,19 @@ impl DayStats {
     }
 }
 
+/// Whether the columns of hours are read: a series of hours of all requests is made from them.
+#[must_use]
+pub fn needs_columns(period: &Period, filters: Filters) -> bool {
+    period.granularity == Granularity::Hour && filters.is_empty()
+}
+
 /// The hours whose statistics are needed beside those of the days that were found, for the total and
 /// the days.
 #[must_use]
-pub fn needed_hours(period: &Period, days: &[DayStats]) -> Vec<HourBucket> {
+pub fn needed_hours(period: &Period, filters: Filters, days: &[DayStats]) -> Vec<HourBucket> {
+    if period.granularity == Granularity::Hour && !filters.is_empty() {
+        return period.hours.each().collect();
+    }
     let covered = Covered::new(period, days);
     period.hours.each().filter(|hour| covered.by(*hour).is_none()).collect()
 }
@@ -154,12 +164,17 @@ impl<'a> Covered<'a> {
 }
 
 impl Series {
-    /// Makes the series of a period.
+    /// Makes the series of a period, and gives the statistics of its total.
     ///
     /// # Errors
     ///
     /// Never for statistics that were decoded.
-    pub fn new(period: &Period, rows: &Rows, now_ms: i64) -> Result<Self, StatsError> {
+    pub fn new(
+        period: &Period,
+        filters: Filters,
+        rows: &Rows,
+        now_ms: i64,
+    ) -> Result<(Self, PathHourStats), StatsError> {
         let covered = Covered::new(period, &rows.days);
         let sketches: HashMap<HourBucket, &HourStats> =
             rows.sketches.iter().map(|row| (row.hour, row)).collect();
@@ -179,40 +194,50 @@ impl Series {
             }
             Ok::<_, StatsError>(merged)
         };
-        let total;
+        let mut total = PathHourStats::default();
         let mut series = Vec::new();
-        match period.granularity {
-            Granularity::Hour => {
-                total = merged(period.hours)?;
-                let columns: HashMap<HourBucket, &HourRow> =
-                    rows.hours.iter().map(|row| (row.hour, row)).collect();
-                for bucket in period.buckets() {
-                    let row = columns.get(&bucket.from);
-                    let removed = row.is_none() && rows.days.iter().any(|day| day.holds(bucket.from));
-                    let figures = row.map_or_else(Figures::none, |row| Figures::of_columns(&row.columns));
-                    series.push(Point::new(bucket, figures, removed, now_ms));
-                }
+        if needs_columns(period, filters) {
+            total = merged(period.hours)?;
+            let columns: HashMap<HourBucket, &HourRow> =
+                rows.hours.iter().map(|row| (row.hour, row)).collect();
+            for bucket in period.buckets() {
+                let row = columns.get(&bucket.from);
+                let removed = row.is_none() && rows.removed(bucket);
+                let figures = row.map_or_else(Figures::none, |row| Figures::of_columns(&row.columns));
+                series.push(Point::new(bucket, figures, removed, now_ms));
             }
-            Granularity::Day => {
-                let mut whole = PathHourStats::default();
-                for bucket in period.buckets() {
-                    let merged = merged(bucket)?;
-                    series.push(Point::new(bucket, Figures::of(&merged), false, now_ms));
-                    whole.merge(&merged)?;
-                }
-                total = whole;
+        } else if period.granularity == Granularity::Hour {
+            // The total is that of the days, where hours are gone.
+            total = merged(period.hours)?;
+            for bucket in period.buckets() {
+                let row = sketches.get(&bucket.from);
+                let removed = row.is_none() && rows.removed(bucket);
+                let figures = row.map_or_else(Figures::none, |row| filters.figures(&row.stats));
+                series.push(Point::new(bucket, figures, removed, now_ms));
+            }
+        } else {
+            for bucket in period.buckets() {
+                let merged = merged(bucket)?;
+                series.push(Point::new(bucket, filters.figures(&merged), false, now_ms));
+                total.merge(&merged)?;
             }
         }
-        Ok(Self {
+        let made = Self {
             from: iso_time(period.hours.from.start_ms()),
             to: iso_time(period.hours.to.start_ms()),
-            total: Figures::of(&total),
+            total: filters.figures(&total),
             series,
-        })
+        };
+        Ok((made, total))
     }
 }
 
 impl Rows {
+    /// Whether an hour is in a day whose row is all that is left of it.
+    fn removed(&self, hour: Hours) -> bool {
+        self.days.iter().any(|day| day.holds(hour.from))
+    }
+
     /// When the newest of them was written.
     #[must_use]
     pub fn last_updated(&self) -> Option<i64> {

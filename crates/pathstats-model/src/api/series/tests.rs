@@ -68,7 +68,7 @@ fn day(date: EventDate, is_current: bool, is_purged: bool) -> DayStats {
 }
 
 fn read(period: &Period, days: Vec<DayStats>, kept: impl Fn(HourBucket) -> bool) -> Rows {
-    let needed = needed_hours(period, &days);
+    let needed = needed_hours(period, Filters::default(), &days);
     let sketches = needed.into_iter().filter(|hour| kept(*hour));
     let sketches =
         sketches.map(|hour| HourStats { hour, stats: stats(hour), updated_at: hour.end_ms() }).collect();
@@ -77,6 +77,10 @@ fn read(period: &Period, days: Vec<DayStats>, kept: impl Fn(HourBucket) -> bool)
         Granularity::Day => Vec::new(),
     };
     Rows { hours, days, sketches }
+}
+
+fn series_of(period: &Period, rows: &Rows) -> Series {
+    Series::new(period, Filters::default(), rows, NOW).unwrap().0
 }
 
 #[test]
@@ -92,7 +96,7 @@ fn a_total_is_the_same_from_days_and_from_hours() {
         for is_current in [true, false] {
             let days = days.iter().map(|date| day(*date, is_current, false)).collect();
             let rows = read(&period, days, |_| true);
-            let series = Series::new(&period, &rows, NOW).unwrap();
+            let series = series_of(&period, &rows);
             assert_eq!(series.total, truth, "{query:?} {is_current}");
             let sum: u64 = series.series.iter().map(|point| point.figures.requests).sum();
             assert_eq!(sum, truth.requests);
@@ -113,11 +117,14 @@ fn a_day_that_is_up_to_date_spares_its_hours() {
     let period = period(&[("from", "2025-10-10T05"), ("to", "2025-10-13T02")]);
     let current = |date: &str| day(date.parse().unwrap(), true, false);
     let stale = |date: &str| day(date.parse().unwrap(), false, false);
-    let needed = needed_hours(&period, &[current("2025-10-11"), stale("2025-10-12")]);
+    let needed = needed_hours(&period, Filters::default(), &[current("2025-10-11"), stale("2025-10-12")]);
     assert_eq!(needed.len(), 19 + 24 + 2);
     assert!(needed.iter().all(|hour| hour.date().to_string() != "2025-10-11"));
     // A day that lies only partly within says more than was asked for.
-    assert_eq!(needed_hours(&period, &[current("2025-10-10"), current("2025-10-13")]).len(), 69);
+    assert_eq!(
+        needed_hours(&period, Filters::default(), &[current("2025-10-10"), current("2025-10-13")]).len(),
+        69
+    );
 }
 
 #[test]
@@ -125,7 +132,7 @@ fn hours_that_are_gone_are_told_and_the_total_still_has_them() {
     let period = period(&[("from", "2025-10-13"), ("to", "2025-10-15T12")]);
     let gone: EventDate = "2025-10-13".parse().unwrap();
     let rows = read(&period, vec![day(gone, false, true)], |hour| hour.date() != gone);
-    let series = Series::new(&period, &rows, NOW).unwrap();
+    let series = series_of(&period, &rows);
     assert_eq!(series.total, Figures::of(&merged(period.hours.each())));
     for (point, hour) in series.series.iter().zip(period.hours.each()) {
         let expected = match row(hour) {
@@ -141,7 +148,7 @@ fn hours_that_are_gone_are_told_and_the_total_still_has_them() {
 #[test]
 fn the_hour_that_has_not_ended_is_counting_and_a_path_never_seen_is_empty() {
     let period = period(&[]);
-    let series = Series::new(&period, &Rows::default(), NOW).unwrap();
+    let series = series_of(&period, &Rows::default());
     assert_eq!(series.total, Figures::none());
     let states: Vec<State> = series.series.iter().map(|point| point.state).collect();
     assert_eq!(states[..23], [State::Empty; 23]);
@@ -152,7 +159,7 @@ fn the_hour_that_has_not_ended_is_counting_and_a_path_never_seen_is_empty() {
 #[test]
 fn a_point_reads_as_documented() {
     let period = period(&[("from", "2025-10-15T13"), ("to", "2025-10-15T14")]);
-    let series = Series::new(&period, &read(&period, Vec::new(), |_| true), NOW).unwrap();
+    let series = series_of(&period, &read(&period, Vec::new(), |_| true));
     let json = serde_json::to_value(&series).unwrap();
     assert_eq!(json["from"], "2025-10-15T13:00:00.000Z");
     let point = &json["series"][0];
