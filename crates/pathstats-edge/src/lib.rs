@@ -18,3 +18,4 @@ pub mod snapshot_build;
 pub mod snapshot_store;
 pub mod telemetry;
 pub mod totals;
+pub mod totals_store;

@@ -1,4 +1,5 @@
-//! The totals of the whole system, read: a row an hour, a row a day.
+//! The totals of the whole system, read: a row an hour, a row a day. What makes them is in
+//! [`totals_store`](crate::totals_store).
 
 use core::fmt::Display;
 

@@ -31,20 +31,23 @@ impl ClientSketch {
     /// Adds a client by the hash of its address. It is fed as 16 hexadecimal digits, which
     /// `DataSketches` hashes alike in every language.
     pub fn add(&mut self, client_ip_hash: u64) {
+        let mut hex = [0; 16];
+        for (at, digit) in hex.iter_mut().enumerate() {
+            let nibble = (client_ip_hash >> (60 - 4 * at)) & 0xf;
+            *digit =
+                b"0123456789abcdef".get(usize::try_from(nibble).unwrap_or_default()).copied().unwrap_or(b'0');
+        }
+        self.add_text(core::str::from_utf8(&hex).unwrap_or_default());
+    }
+
+    /// Adds whatever this text names.
+    pub(crate) fn add_text(&mut self, text: &str) {
         if self.sketch.is_none() {
             // Fails only for a size that is out of range.
             self.sketch = HllSketch::new(LG_K, HllType::Hll4).ok();
         }
         if let Some(sketch) = &mut self.sketch {
-            let mut hex = [0; 16];
-            for (at, digit) in hex.iter_mut().enumerate() {
-                let nibble = (client_ip_hash >> (60 - 4 * at)) & 0xf;
-                *digit = b"0123456789abcdef"
-                    .get(usize::try_from(nibble).unwrap_or_default())
-                    .copied()
-                    .unwrap_or(b'0');
-            }
-            sketch.update(raw_bytes::from_str(core::str::from_utf8(&hex).unwrap_or_default()));
+            sketch.update(raw_bytes::from_str(text));
         }
     }
 

@@ -9,7 +9,7 @@ process.env.CLOUDFLARE_CF_FETCH_ENABLED = "false";
 const { startRuntime } = await import("../../../scripts/runtime.mjs");
 
 const QUEUE = "traffic-events";
-const QUICK = { consumer: { FLUSH_SECONDS: "1", SNAPSHOT_SECONDS: "1" }, api: { CACHE_SECONDS: "1" } };
+const QUICK = { consumer: { FLUSH_SECONDS: "1", SNAPSHOT_SECONDS: "1", TOTALS_SECONDS: "1" }, api: { CACHE_SECONDS: "1" } };
 const COLUMNS =
   "hour_bucket, requests, errors, sum_response_time, count_response_time, unique_ips, estimated_requests, p50, p95, p99, hex(sketches) AS sketches";
 
