@@ -51,7 +51,7 @@ pub struct Total<P> {
     pub p95: Option<f64>,
     /// As `p50`.
     pub p99: Option<f64>,
-    /// Distinct paths: exact below a thousand or so, then within 0.8 %.
+    /// Distinct paths: exact below a thousand or so, then with a standard error of 0.8 %.
     pub paths: u64,
     /// When the total was made, milliseconds since the epoch.
     pub updated_at: i64,

@@ -187,7 +187,9 @@ fn old_day() -> Twin {
 fn total_of(twin: &Twin, source: Source) -> Total {
     let mut total = Total::default();
     let page = alone(twin.rows(source, "", 100)).unwrap();
-    page.rows.iter().for_each(|row| total.add(row).unwrap());
+    for row in &page.rows {
+        total.add(row).unwrap();
+    }
     total
 }
 
@@ -227,7 +229,9 @@ fn a_part_of_a_pass_over_hours_is_not_gone_on_with_once_they_are_gone() {
     let pass = alone(twin.begin(period)).unwrap().unwrap();
     let mut part = Part { after: String::new(), total: Total::default() };
     let rows = alone(twin.rows(Source::HoursOfDay(date), "", 5)).unwrap().rows;
-    rows.iter().for_each(|row| part.total.add(row).unwrap());
+    for row in &rows {
+        part.total.add(row).unwrap();
+    }
     part.after.clone_from(&rows[4].key);
     alone(twin.keep_part(period, pass, &part)).unwrap();
     assert_eq!(twin.parts_kept(), 1);
@@ -346,7 +350,7 @@ fn a_database_that_is_down_is_asked_a_few_times_and_again_after_a_while() {
 }
 
 /// Runs as the object makes them, one after another, some of them small.
-fn runs<'a>(twin: &'a Twin, every_ms: i64, budgets: Vec<u32>) -> Task<'a> {
+fn runs(twin: &Twin, every_ms: i64, budgets: Vec<u32>) -> Task<'_> {
     Box::pin(async move {
         for queries in budgets {
             keep_up(twin, every_ms, Budget { queries, until_ms: i64::MAX }).await;
