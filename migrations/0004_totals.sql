@@ -11,7 +11,7 @@ CREATE TABLE hourly_totals (
   p50 REAL,                            -- milliseconds, within 0.5 %
   p95 REAL,
   p99 REAL,
-  paths INTEGER NOT NULL,              -- distinct paths; exact below a thousand or so, then within 0.8 %
+  paths INTEGER NOT NULL,              -- distinct; exact below a thousand or so, then a standard error of 0.8 %
   pass INTEGER NOT NULL,               -- number of the pass that made it; a time in milliseconds
   updated_at INTEGER NOT NULL,         -- milliseconds
   path_sketch BLOB NOT NULL,           -- the distinct paths, to be merged
@@ -39,7 +39,8 @@ CREATE TABLE daily_totals (
 ) WITHOUT ROWID;
 
 -- The hours and days whose total is to be made, and no other. A pass has a number, since two may run
--- at once and a later one may die: it is the row's until something changes or the pass has ended.
+-- at once and a later one may die. A row goes when the last pass begun has ended and nothing changed
+-- since it began.
 CREATE TABLE totals_due (
   period TEXT PRIMARY KEY,             -- an hour or a day
   changed INTEGER NOT NULL,            -- 1: something of it was written after the last pass began

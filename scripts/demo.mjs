@@ -23,7 +23,7 @@ ${SESSION_OPTIONS}
 /** The demo does not wait as long as a deployment does: rows and snapshots are written every second or two. */
 const HURRY = {
   batchSeconds: 1,
-  vars: { consumer: { FLUSH_SECONDS: "2", SNAPSHOT_SECONDS: "2" }, api: { CACHE_SECONDS: "1" } },
+  vars: { consumer: { FLUSH_SECONDS: "2", SNAPSHOT_SECONDS: "2", TOTALS_SECONDS: "5" }, api: { CACHE_SECONDS: "1" } },
 };
 const LIVE_PER_SECOND = 100;
 const TRICKLE_PER_SECOND = 2;

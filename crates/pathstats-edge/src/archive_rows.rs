@@ -382,6 +382,8 @@ impl ArchiveRows {
         const DELETE: &str = "DELETE FROM path_stats_hourly WHERE path = ?1 AND hour_bucket = ?2";
         // A row that goes is told by no trigger.
         const CHANGED: &str = "UPDATE daily_rollups SET changed = 1 WHERE date = ?1";
+        const TOTAL_CHANGED: &str = "INSERT INTO totals_due (period, changed, pass) VALUES (?1, 1, 0) \
+             ON CONFLICT (period) DO UPDATE SET changed = 1";
         let sealed_at = if may_be_sealed(hour, now_ms) { integer(now_ms) } else { JsValue::NULL };
         let rows: Vec<(&str, Vec<JsValue>)> = statistics
             .iter()
@@ -395,10 +397,10 @@ impl ArchiveRows {
                 (WRITE, values)
             })
             .collect();
-        let day = [hour.date().to_string().into()];
+        let (day, hour) = ([hour.date().to_string().into()], [hour.to_string().into()]);
         let mut statements: Vec<(&str, &[JsValue])> =
             rows.iter().map(|(sql, values)| (*sql, values.as_slice())).collect();
-        statements.push((CHANGED, &day));
+        statements.extend([(CHANGED, day.as_slice()), (TOTAL_CHANGED, hour.as_slice())]);
         self.transaction(&statements).await?;
         Ok(())
     }

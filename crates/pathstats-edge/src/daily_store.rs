@@ -28,6 +28,16 @@ pub struct RowsUsed {
     pub rows_written: u64,
 }
 
+impl RowsUsed {
+    /// Adds what a statement read and wrote; tells how many rows it changed.
+    pub(crate) fn add(&mut self, result: &D1Result) -> Result<u64> {
+        let Some(meta) = result.meta()? else { return Ok(0) };
+        self.rows_read += meta.rows_read.unwrap_or(0) as u64;
+        self.rows_written += meta.rows_written.unwrap_or(0) as u64;
+        Ok(meta.changes.unwrap_or(0) as u64)
+    }
+}
+
 /// Rows that would go, and the days they are of.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -132,12 +142,10 @@ impl D1DailyStore {
     }
 
     fn meter(&self, result: &D1Result) -> Result<u64> {
-        let Some(meta) = result.meta()? else { return Ok(0) };
         let mut used = self.used.get();
-        used.rows_read += meta.rows_read.unwrap_or(0) as u64;
-        used.rows_written += meta.rows_written.unwrap_or(0) as u64;
+        let changed = used.add(result)?;
         self.used.set(used);
-        Ok(meta.changes.unwrap_or(0) as u64)
+        Ok(changed)
     }
 }
 

@@ -21,3 +21,4 @@ pub mod snapshot_store;
 pub mod telemetry;
 mod text_rows;
 pub mod totals;
+pub mod totals_store;

@@ -1,4 +1,5 @@
-//! The totals of the whole system, read: a row an hour, a row a day.
+//! The totals of the whole system, read: a row an hour, a row a day. What makes them is in
+//! [`totals_store`](crate::totals_store).
 
 use core::fmt::Display;
 
@@ -50,7 +51,7 @@ pub struct Total<P> {
     pub p95: Option<f64>,
     /// As `p50`.
     pub p99: Option<f64>,
-    /// Distinct paths: exact below a thousand or so, then within 0.8 %.
+    /// Distinct paths: exact below a thousand or so, then with a standard error of 0.8 %.
     pub paths: u64,
     /// When the total was made, milliseconds since the epoch.
     pub updated_at: i64,

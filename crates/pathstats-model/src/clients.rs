@@ -67,15 +67,20 @@ impl ClientSketch {
             *digit =
                 b"0123456789abcdef".get(usize::try_from(nibble).unwrap_or_default()).copied().unwrap_or(b'0');
         }
-        let client = raw_bytes::from_str(core::str::from_utf8(&hex).unwrap_or_default());
+        self.add_text(core::str::from_utf8(&hex).unwrap_or_default());
+    }
+
+    /// Adds whatever this text names.
+    pub(crate) fn add_text(&mut self, text: &str) {
+        let named = raw_bytes::from_str(text);
         if matches!(self.clients, Clients::None) {
             // Fails only for a size that is out of range.
             self.clients = HllSketch::new(LG_K, HllType::Hll4).map_or(Clients::None, Clients::Sketch);
         }
         match &mut self.clients {
             Clients::None => {}
-            Clients::Sketch(sketch) => sketch.update(client),
-            Clients::Union(union) => union.update_value(client),
+            Clients::Sketch(sketch) => sketch.update(named),
+            Clients::Union(union) => union.update_value(named),
         }
     }
 

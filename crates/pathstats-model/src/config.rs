@@ -112,6 +112,9 @@ pub struct ConsumerConfig {
     pub cadence: Cadence,
     /// `SNAPSHOT_SECONDS` in milliseconds.
     pub snapshot_every_ms: i64,
+    /// `TOTALS_SECONDS` (default 60) in milliseconds: an hour's or a day's total is made anew at most
+    /// once in this time.
+    pub totals_every_ms: i64,
     /// `RETRY_BASE_SECONDS`, default 60.
     pub retry_base_seconds: u32,
 }
@@ -121,6 +124,7 @@ impl Default for ConsumerConfig {
         Self {
             cadence: Cadence { flush_after_ms: 30_000, forward_after_ms: 10_000 },
             snapshot_every_ms: 10_000,
+            totals_every_ms: 60_000,
             retry_base_seconds: 60,
         }
     }
@@ -141,6 +145,7 @@ impl ConsumerConfig {
                 forward_after_ms: i64::from(snapshot) * 1000,
             },
             snapshot_every_ms: i64::from(snapshot) * 1000,
+            totals_every_ms: i64::from(number(variables, "TOTALS_SECONDS", 60, 1, 3_600)?) * 1000,
             retry_base_seconds: number(variables, "RETRY_BASE_SECONDS", 60, 1, 3_600)?,
         })
     }
@@ -231,6 +236,7 @@ mod tests {
         let consumer = ConsumerConfig::from_variables(&with(&[])).unwrap();
         assert_eq!(consumer.cadence, Cadence { flush_after_ms: 30_000, forward_after_ms: 10_000 });
         assert_eq!((consumer.snapshot_every_ms, consumer.retry_base_seconds), (10_000, 60));
+        assert_eq!(consumer, ConsumerConfig::default());
         let recorder = RecorderConfig::from_variables(&with(&[("RECORD_CLIENT_IP", "off")])).unwrap();
         assert!(recorder.user_agent && recorder.country && recorder.ip_hasher.is_none());
         assert_eq!(recorder.path_policy, PathPolicy::default());

@@ -11,6 +11,7 @@
 //! | what is counted | [`stats`], [`cells`], [`latency`], [`clients`] |
 //! | exactly once | [`ingest`], [`aggregator`], [`ledger`], [`packed`] |
 //! | when things happen | [`cadence`], [`backoff`], [`snapshot`], [`snapshot_memo`], [`freshness`] |
+//! | the whole system over time | [`totals`] |
 //! | how long things stay | [`retention`], [`rollup`], [`capacity`] |
 //! | what crosses between Workers | [`calls`], [`problem`] |
 //! | limits and configuration | [`limits`], [`config`], [`access`] |
@@ -44,6 +45,7 @@ pub mod sampling;
 pub mod snapshot;
 pub mod snapshot_memo;
 pub mod stats;
+pub mod totals;
 
 pub use event::{EventError, TrafficEvent};
 pub use event_id::EventId;

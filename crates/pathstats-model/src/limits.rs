@@ -77,6 +77,22 @@ pub const SNAPSHOT_HOURS: i64 = 24;
 /// queue's 5 s, a flush's 30 s and the cache's 30 s, an event shows within two minutes.
 pub const SNAPSHOT_MAX_AGE_MS: i64 = 45_000;
 
+/// Queries to D1 that one alarm spends on totals. The alarm rebuilds the snapshot first, which takes
+/// eleven queries and three calls to KV; together they stay below [`SUBREQUEST_BUDGET`].
+pub const TOTALS_QUERIES: u32 = 30;
+
+/// How long one alarm reads for totals, in milliseconds: the next snapshot waits for it.
+pub const TOTALS_MS: i64 = 5_000;
+
+/// When an alarm that could not make all totals rings again, in milliseconds.
+pub const TOTALS_SOON_MS: i64 = 1_000;
+
+/// Periods that are listed at once.
+pub const TOTALS_LISTED: usize = 50;
+
+/// Rows of a total that are read at once, fewer where they are large.
+pub const TOTALS_PAGE_ROWS: usize = 500;
+
 /// How long a snapshot stays in KV, in seconds: 72 hours.
 pub const SNAPSHOT_TTL_SECONDS: u64 = 72 * 3_600;
 
@@ -86,5 +102,9 @@ pub const HEARTBEAT_MS: i64 = 60_000;
 /// A heartbeat older than this is an alert.
 pub const HEARTBEAT_LATE_MS: i64 = 180_000;
 
+const _: () = assert!(
+    TOTALS_QUERIES as usize + 11 + 3 <= SUBREQUEST_BUDGET - RESERVED_SUBREQUESTS,
+    "a snapshot and totals fit into one alarm"
+);
 const _: () = assert!(CHUNK_CALLS == 45, "the fan-out is documented as chunks of 45 calls");
 const _: () = assert!(MAX_MESSAGE_BYTES < MAX_SEND_BYTES, "any one message fits into a send");

@@ -260,6 +260,14 @@ impl Coalescer {
         Rebuilds { last_ms: self.last_ms, due_ms: self.due_ms }
     }
 
+    /// Whether an alarm that rings now is for a rebuild. The same alarm makes totals, and may ring for
+    /// them alone: `totals_due_ms` is when this instance set it to. Where neither is known the alarm
+    /// was set by another instance, and is for either.
+    #[must_use]
+    pub fn rings_at(&self, now_ms: i64, totals_due_ms: Option<i64>) -> bool {
+        self.due_ms.map_or(totals_due_ms.is_none(), |due| due <= now_ms)
+    }
+
     /// A rebuild begins. What is asked from now on needs another.
     pub fn begin(&mut self, now_ms: i64) {
         self.last_ms = Some(now_ms);
@@ -429,6 +437,16 @@ mod tests {
         assert_eq!(coalescer.failed(100), 10_100);
         assert_eq!(coalescer.request(SnapshotReason::Flush, 200), SnapshotDecision::Nothing);
         assert_eq!(coalescer.request(SnapshotReason::Refresh, 70_100), SnapshotDecision::At(70_100));
+    }
+
+    #[test]
+    fn an_alarm_for_totals_alone_rebuilds_nothing() {
+        let mut coalescer = Coalescer::new(10_000, Some(0));
+        assert!(coalescer.rings_at(5_000, None), "set by an instance that is gone");
+        assert!(!coalescer.rings_at(5_000, Some(5_000)));
+        coalescer.request(SnapshotReason::Cron, 6_000);
+        assert!(!coalescer.rings_at(9_999, Some(5_000)) && !coalescer.rings_at(9_999, None));
+        assert!(coalescer.rings_at(10_000, Some(5_000)) && coalescer.rings_at(10_000, Some(90_000)));
     }
 
     #[test]

@@ -21,6 +21,7 @@ use pathstats_model::cells::Method;
 use pathstats_model::message::{decode_message, pack};
 use pathstats_model::packed::{PackedEvent, PackedEvents};
 use pathstats_model::snapshot::{hours, Bounds, PathHours, PathSummary, Pointer, Snapshot};
+use pathstats_model::totals::PathSketch;
 use pathstats_model::{PathHour, PathHourStats, TrafficEvent};
 use support::faults::Faults;
 use support::object::Object;
@@ -179,6 +180,18 @@ fn flush_of(stored: Stored) -> FlushRow {
     match object.with_log(&faults, |aggregator, log| aggregator.alarm(log, NOW + 3_600_000)).unwrap() {
         AlarmPlan::Flush(row) => row,
         other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn the_paths_of_a_total_read_back() {
+    for (name, paths) in [("path-sketch-small.hex", 3), ("path-sketch-large.hex", 3_000)] {
+        let mut sketch = PathSketch::default();
+        (0..paths).for_each(|n| sketch.add(&format!("/a:b/🦀/{n}")));
+        let kept = golden_bytes(name, &sketch.to_bytes());
+        let read = PathSketch::from_bytes(&kept).unwrap();
+        assert_eq!(read.to_bytes(), kept, "{name}");
+        assert!(read.estimate().abs_diff(paths) * 50 <= paths, "{name}: {}", read.estimate());
     }
 }
 

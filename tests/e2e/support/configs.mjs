@@ -37,6 +37,6 @@ export function changed(name, change = (config) => config) {
 /** As `changed`, for a consumer that takes what is queued at once. */
 export const promptConsumer = (vars = {}) =>
   changed("consumer", (config) => ({
-    vars: { ...config.vars, FLUSH_SECONDS: "1", SNAPSHOT_SECONDS: "1", ...vars },
+    vars: { ...config.vars, FLUSH_SECONDS: "1", SNAPSHOT_SECONDS: "1", TOTALS_SECONDS: "1", ...vars },
     queues: { consumers: config.queues.consumers.map((consumer) => ({ ...consumer, max_batch_timeout: 0 })) },
   }));

@@ -9,7 +9,7 @@ process.env.CLOUDFLARE_CF_FETCH_ENABLED = "false";
 const { startRuntime } = await import("../../../scripts/runtime.mjs");
 
 const QUEUE = "traffic-events";
-const QUICK = { consumer: { FLUSH_SECONDS: "1", SNAPSHOT_SECONDS: "1" }, api: { CACHE_SECONDS: "1" } };
+const QUICK = { consumer: { FLUSH_SECONDS: "1", SNAPSHOT_SECONDS: "1", TOTALS_SECONDS: "1" }, api: { CACHE_SECONDS: "1" } };
 const COLUMNS =
   "hour_bucket, requests, errors, sum_response_time, count_response_time, unique_ips, estimated_requests, p50, p95, p99, hex(sketches) AS sketches";
 
@@ -49,6 +49,15 @@ export async function startOnState({ vars = {} } = {}) {
     withoutKv: (act) => withoutTable(runtime.state, "kv/miniflare-KVNamespaceObject", "_mf_entries", act),
     /** Has R2 refuse everything that is in parts while `act` runs. */
     withoutR2: (act) => withoutTable(runtime.state, "r2/miniflare-R2BucketObject", "_mf_multipart_parts", act),
+    /** Calls `act` with D1's own file, to be read at once: a question to the runtime waits for what the runtime does. */
+    withDatabaseFile: (act) => {
+      const database = new DatabaseSync(fileOf(runtime.state, "d1/miniflare-D1DatabaseObject"), { readOnly: true, timeout: 5_000 });
+      try {
+        return act(database);
+      } finally {
+        database.close();
+      }
+    },
     /** Opens the database of an object that was evicted, calls `act` with it, and closes it. */
     withObject: async (name, act) => {
       await runtime.evict("consumer", "AggregatorDO", { name });
@@ -63,12 +72,17 @@ export async function startOnState({ vars = {} } = {}) {
   };
 }
 
+/** The file of a store of which there is one. */
+function fileOf(state, store) {
+  const folder = join(state, store);
+  return join(folder, readdirSync(folder).find((name) => name.endsWith(".sqlite") && name !== "metadata.sqlite"));
+}
+
 /** Gives a table of the runtime's own another name while `act` runs, so that its store refuses. */
 async function withoutTable(state, store, table, act) {
-  const folder = join(state, store);
-  const file = readdirSync(folder).find((name) => name.endsWith(".sqlite") && name !== "metadata.sqlite");
+  const file = fileOf(state, store);
   const rename = (from, to) => {
-    const database = new DatabaseSync(join(folder, file), { timeout: 5_000 });
+    const database = new DatabaseSync(file, { timeout: 5_000 });
     database.exec(`ALTER TABLE ${from} RENAME TO ${to}`);
     database.close();
   };

@@ -83,7 +83,7 @@ pub async fn nightly(env: &Env, config: &RetentionConfig, lasting_ms: i64) -> Re
     Ok(done)
 }
 
-/// Goes on with what the last night began. Three queries when nothing is left.
+/// Goes on with what the last night began. Eight queries when nothing is left.
 ///
 /// # Errors
 ///

@@ -9,12 +9,13 @@
 //! | the cron of every five minutes | [`upkeep`]: snapshot, outbox |
 //!
 //! The objects are [`AggregatorDO`](aggregator_object::AggregatorDO), one a path and hour, and
-//! [`SnapshotDO`](snapshot_object::SnapshotDO), one.
+//! [`SnapshotDO`](snapshot_object::SnapshotDO), one, which makes the [`totals`] too.
 
 mod aggregator_object;
 mod intake;
 mod settings;
 mod snapshot_object;
+mod totals;
 mod upkeep;
 
 use pathstats_edge::bindings::{AGGREGATOR_DO, DEAD_LETTER_QUEUE_ENDING};

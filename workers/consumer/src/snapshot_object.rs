@@ -1,4 +1,4 @@
-//! The one object that rebuilds the snapshot, however many ask.
+//! The one object that rebuilds the snapshot, however many ask, and keeps the totals up to date.
 
 use std::cell::{Cell, RefCell};
 
@@ -13,6 +13,7 @@ use pathstats_model::snapshot::{next_version, Coalescer, SnapshotDecision, Snaps
 use worker::{durable_object, DurableObject, Env, Request, Response, Result, State};
 
 use crate::settings::config;
+use crate::totals;
 
 /// Storage key of the last version published, which is also when its rebuild began.
 const LAST_KEY: &str = "last";
@@ -23,12 +24,15 @@ pub struct SnapshotDO {
     state: State,
     env: Env,
     coalescer: RefCell<Option<Coalescer>>,
+    /// When totals are next to be made, as far as this instance knows.
+    totals_due_ms: Cell<Option<i64>>,
     building: Cell<bool>,
 }
 
 impl DurableObject for SnapshotDO {
     fn new(state: State, env: Env) -> Self {
-        Self { state, env, coalescer: RefCell::new(None), building: Cell::new(false) }
+        let (coalescer, totals_due_ms) = (RefCell::new(None), Cell::new(None));
+        Self { state, env, coalescer, totals_due_ms, building: Cell::new(false) }
     }
 
     /// Takes a request for a snapshot; answers at once.
@@ -45,32 +49,45 @@ impl DurableObject for SnapshotDO {
         };
         self.load().await?;
         let decision = self.with_coalescer(|coalescer| coalescer.request(reason, now_ms()));
-        if let SnapshotDecision::At(due) = decision {
-            self.state.storage().set_alarm(alarm_time(due)).await?;
+        if matches!(decision, SnapshotDecision::At(_)) {
+            self.arm().await?;
         }
         http::json(200, &self.with_coalescer(|coalescer| coalescer.rebuilds()))
     }
 
-    /// Rebuilds. Never fails: it is tried again by an alarm of its own.
+    /// Rebuilds, then makes totals. Never fails: both are tried again by an alarm of their own.
     async fn alarm(&self) -> Result<Response> {
         self.load().await?;
         if self.building.replace(true) {
             // The platform runs one alarm at a time; a second one would mean a stuck first one.
             return Response::empty();
         }
-        self.with_coalescer(|coalescer| coalescer.begin(now_ms()));
-        let outcome = self.rebuild().await;
-        self.building.set(false);
-        if let Err(error) = outcome {
-            telemetry::warn("the snapshot was not rebuilt and is tried again", &error);
-            let due = self.with_coalescer(|coalescer| coalescer.failed(now_ms()));
-            self.state.storage().set_alarm(alarm_time(due)).await?;
+        let totals_due_ms = self.totals_due_ms.take();
+        if self.with_coalescer(|coalescer| coalescer.rings_at(now_ms(), totals_due_ms)) {
+            self.with_coalescer(|coalescer| coalescer.begin(now_ms()));
+            if let Err(error) = self.rebuild().await {
+                telemetry::warn("the snapshot was not rebuilt and is tried again", &error);
+                self.with_coalescer(|coalescer| coalescer.failed(now_ms()));
+            }
         }
+        // Every alarm makes totals, whatever it was set for: one that was lost is no loss.
+        self.totals_due_ms.set(totals::keep_up(&self.env).await);
+        self.building.set(false);
+        self.arm().await?;
         Response::empty()
     }
 }
 
 impl SnapshotDO {
+    /// Sets the alarm to what comes first. Dying before: the cron asks again.
+    async fn arm(&self) -> Result<()> {
+        let rebuild = self.with_coalescer(|coalescer| coalescer.rebuilds().due_ms);
+        match [rebuild, self.totals_due_ms.get()].into_iter().flatten().min() {
+            Some(due) => self.state.storage().set_alarm(alarm_time(due)).await,
+            None => Ok(()),
+        }
+    }
+
     /// Loads when the last rebuild was. Two calls at once load the same.
     async fn load(&self) -> Result<()> {
         if self.coalescer.borrow().is_none() {

@@ -190,6 +190,28 @@ impl DailyStore for D1DailyStore {
         Ok(())
     }
 
+    async fn end_hourly_totals(&self, date: EventDate) -> Result<()> {
+        // The pass gets a number of its own, so that no part of a pass over the hours is gone on with.
+        const NOTE: &str = "INSERT INTO totals_due (period, changed, pass) SELECT ?1, 1, 0 \
+             WHERE NOT EXISTS (SELECT 1 FROM totals_purged WHERE date = ?1) \
+             ON CONFLICT (period) DO UPDATE SET changed = 1, pass = pass + 1";
+        const MARK: &str = "INSERT OR IGNORE INTO totals_purged (date) VALUES (?1)";
+        const DROP: &str = "DELETE FROM hourly_totals WHERE hour_bucket BETWEEN ?1 AND ?2";
+        const FORGET: &str = "DELETE FROM totals_due WHERE period BETWEEN ?1 AND ?2";
+        const DROP_PARTS: &str = "DELETE FROM totals_parts WHERE period BETWEEN ?1 AND ?2";
+        let first = date.first_hour();
+        let (date, hours) = ([day(date)], [hour(first), hour(first.plus(23))]);
+        self.transaction(&[
+            (NOTE, &date),
+            (MARK, &date),
+            (DROP, &hours),
+            (FORGET, &hours),
+            (DROP_PARTS, &hours),
+        ])
+        .await?;
+        Ok(())
+    }
+
     async fn purgeable(&self, date: EventDate, after: &str, limit: usize) -> Result<Vec<String>> {
         #[derive(Deserialize)]
         struct Row {
@@ -254,8 +276,18 @@ impl DailyStore for D1DailyStore {
         const ROWS: &str = "DELETE FROM path_stats_daily WHERE (date, path) IN \
              (SELECT date, path FROM path_stats_daily WHERE date < ?1 ORDER BY date, path LIMIT ?2)";
         const BASES: &str = "DELETE FROM path_stats_daily_bases WHERE date < ?1";
-        let values = [day(before), count(limit as u64)];
-        let changed = self.transaction(&[(ROWS, &values), (BASES, &[day(before)])]).await?;
+        const TOTALS: &str = "DELETE FROM daily_totals WHERE date < ?1";
+        const HOURS: &str = "DELETE FROM hourly_totals WHERE hour_bucket < ?1";
+        const DUE: &str = "DELETE FROM totals_due WHERE period < ?1";
+        const PARTS: &str = "DELETE FROM totals_parts WHERE period < ?1";
+        // As long as hourly rows of the day are there, no total is made of them.
+        const PURGED: &str = "DELETE FROM totals_purged WHERE date < ?1 \
+             AND NOT EXISTS (SELECT 1 FROM daily_rollups r WHERE r.date = totals_purged.date)";
+        let (values, before) = ([day(before), count(limit as u64)], [day(before)]);
+        let others = [BASES, TOTALS, HOURS, DUE, PARTS, PURGED];
+        let mut statements: Vec<(&str, &[JsValue])> = vec![(ROWS, &values)];
+        statements.extend(others.map(|sql| (sql, before.as_slice())));
+        let changed = self.transaction(&statements).await?;
         Ok(changed.first().copied().unwrap_or(0))
     }
 }

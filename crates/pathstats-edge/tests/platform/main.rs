@@ -13,6 +13,7 @@ mod hours;
 mod kv;
 mod object;
 mod snapshot;
+mod totals;
 
 use pathstats_model::event::TrafficEvent;
 use wasm_bindgen::JsCast;

@@ -69,6 +69,11 @@ pub trait DailyStore {
     /// Notes that a pass came to its end. One query.
     async fn end_pass(&self, date: EventDate, pass: i64) -> Result<(), Self::Error>;
 
+    /// Notes that the hourly rows of a day are about to go: its hours have no totals from now on, and
+    /// its own is made of its daily rows (see [`totals`](crate::totals)). One transaction, five
+    /// queries.
+    async fn end_hourly_totals(&self, date: EventDate) -> Result<(), Self::Error>;
+
     /// Paths of a day after `after` whose hourly rows may go, in order: all are sealed, and the
     /// daily row has their fingerprint. One query.
     async fn purgeable(&self, date: EventDate, after: &str, limit: usize)
@@ -85,7 +90,8 @@ pub trait DailyStore {
     /// row left. Two queries.
     async fn end_purge(&self, date: EventDate) -> Result<(), Self::Error>;
 
-    /// Deletes daily rows, and bases, of days before this one, oldest first. Two queries.
+    /// Deletes daily rows of days before this one, oldest first, and their bases and totals. One
+    /// transaction, seven queries.
     async fn purge_daily(&self, before: EventDate, limit: usize) -> Result<u64, Self::Error>;
 }
 
@@ -134,7 +140,7 @@ pub async fn nightly<S: DailyStore>(store: &S, horizons: Horizons, mut budget: B
     go_on(store, horizons, budget).await
 }
 
-/// Goes on with what the last night began. Costs three queries when nothing is left.
+/// Goes on with what the last night began. Costs eight queries when nothing is left.
 pub async fn go_on<S: DailyStore>(store: &S, horizons: Horizons, budget: Budget) -> Done {
     let mut run = Run { store, horizons, budget, done: Done::default() };
     let pace = run.all().await;
@@ -260,6 +266,12 @@ impl<S: DailyStore> Run<'_, S> {
     async fn purge(&mut self, date: EventDate) -> Result<Pace, S::Error> {
         let unkept = date < self.horizons.daily_from;
         let mut after = String::new();
+        if !self.may(5) {
+            return Ok(Pace::Stopped);
+        }
+        // Before the first row goes: a total that is made of what is left would lack it. Dying after:
+        // rows are there whose hours have no totals. Again: nothing changes.
+        self.store.end_hourly_totals(date).await?;
         loop {
             if !self.may(4) {
                 return Ok(Pace::Stopped);
@@ -294,7 +306,7 @@ impl<S: DailyStore> Run<'_, S> {
 
     async fn purge_daily(&mut self) -> Result<Pace, S::Error> {
         loop {
-            if !self.may(2) {
+            if !self.may(7) {
                 return Ok(Pace::Stopped);
             }
             // What has gone is gone: dying and repeating change nothing.

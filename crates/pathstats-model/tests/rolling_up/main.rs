@@ -9,6 +9,7 @@
 
 #[path = "../support/mod.rs"]
 mod support;
+mod totals;
 mod twin;
 
 use pathstats_model::cells::Method;

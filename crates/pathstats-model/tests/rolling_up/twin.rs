@@ -10,6 +10,8 @@ use pathstats_model::retention::Horizons;
 use pathstats_model::rollup::{DailyRow, DailyStore, DayHours, Fingerprint, Lacking, Part, WaitingDay};
 use pathstats_model::{EventDate, PathHourStats};
 
+mod totals;
+
 use crate::support::executor::pause;
 use crate::support::faults::{Fate, Faults, Outage, Step};
 
@@ -45,6 +47,7 @@ struct State {
     daily: BTreeMap<PathDay, DailyRow>,
     bases: BTreeMap<PathDay, (DayHours, Vec<u8>)>,
     rollups: BTreeMap<EventDate, Rollup>,
+    totals: totals::Totals,
     /// Everything that was ever counted.
     truth: BTreeMap<PathDay, PathHourStats>,
 }
@@ -55,6 +58,10 @@ pub struct Twin {
     clock: Cell<i64>,
     pub reports: RefCell<Vec<String>>,
     pub calls: Cell<u32>,
+    /// Most rows that a page of a total's source holds.
+    pub page_rows: Cell<usize>,
+    /// Whether a total that tells less than the one before stops the test.
+    pub never_shrinks: Cell<bool>,
 }
 
 impl Twin {
@@ -66,7 +73,22 @@ impl Twin {
             clock: Cell::new(now_ms),
             reports,
             calls,
+            page_rows: Cell::new(usize::MAX),
+            never_shrinks: Cell::new(false),
         }
+    }
+
+    pub fn now(&self) -> i64 {
+        self.clock.get()
+    }
+
+    pub fn wait_until(&self, ms: i64) {
+        self.clock.set(self.clock.get().max(ms));
+    }
+
+    /// How the next statement that is not scripted yet ends.
+    pub fn script(&self, fate: Fate) {
+        self.faults.borrow_mut().script(Step::Flush, fate);
     }
 
     pub fn calm(&self) {
@@ -88,6 +110,7 @@ impl Twin {
         row.written_ms = self.clock.get();
         row.sealed = false;
         state.rollups.entry(hour.date()).or_default().changed = true;
+        state.totals.hour_changed(hour);
         state.truth.entry((hour.date(), path.to_owned())).or_default().add(event);
     }
 
@@ -99,6 +122,7 @@ impl Twin {
         row.stats.add(event);
         row.written_ms = self.clock.get();
         state.rollups.entry(hour.date()).or_default().changed = true;
+        state.totals.hour_changed(hour);
         state.truth.entry((hour.date(), path.to_owned())).or_default().add(event);
     }
 
@@ -293,6 +317,7 @@ impl DailyStore for Twin {
                     || own.is_some_and(|own| own.purged_at != row.purged_at);
                 if !refused {
                     state.daily.insert(key, row.clone());
+                    state.totals.daily_row_written(date);
                 }
             }
         })
@@ -306,6 +331,10 @@ impl DailyStore for Twin {
             }
         })
         .await
+    }
+
+    async fn end_hourly_totals(&self, date: EventDate) -> Result<(), Outage> {
+        self.statement(|state, _| state.totals.end_hours(date)).await
     }
 
     async fn purgeable(&self, date: EventDate, after: &str, limit: usize) -> Result<Vec<String>, Outage> {
@@ -366,6 +395,8 @@ impl DailyStore for Twin {
                 state.daily.remove(key);
                 state.bases.remove(key);
             }
+            let rollups = &state.rollups;
+            state.totals.drop_before(before, |date| rollups.contains_key(&date));
             old.len() as u64
         })
         .await
