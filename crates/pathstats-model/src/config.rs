@@ -36,6 +36,12 @@ pub enum ConfigError {
         /// What it may be.
         expected: &'static str,
     },
+    /// Two secrets have the same value.
+    #[error("secrets {names} are equal: expected two different ones")]
+    Equal {
+        /// Both.
+        names: &'static str,
+    },
 }
 
 /// Looks a variable up by name.
