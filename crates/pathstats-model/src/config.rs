@@ -1,9 +1,10 @@
 //! Configuration that cannot be wrong: variables become typed values once, and an error names the
 //! variable, what it was, and what it may be.
 
-use crate::access::{Token, MIN_TOKEN_CHARS};
+use crate::access::{AccessConfig, Token, MIN_TOKEN_CHARS};
 use crate::cadence::Cadence;
 use crate::client_ip::IpHasher;
+use crate::http::cors::Cors;
 use crate::path_policy::PathPolicy;
 use crate::sampling::Sampling;
 
@@ -157,8 +158,10 @@ impl ConsumerConfig {
 pub struct ApiConfig {
     /// `CACHE_SECONDS`, default 30: how long a cached answer is fresh, in milliseconds.
     pub fresh_for_ms: i64,
-    /// `READ_TOKEN`.
-    pub read_token: Token,
+    /// `READ_TOKEN`, `ADMIN_TOKEN`, and logins by Cloudflare Access.
+    pub access: AccessConfig,
+    /// `CORS_ORIGINS`, default none.
+    pub cors: Cors,
 }
 
 impl ApiConfig {
@@ -170,7 +173,8 @@ impl ApiConfig {
     pub fn from_variables(variables: &impl Variables) -> Result<Self, ConfigError> {
         Ok(Self {
             fresh_for_ms: i64::from(number(variables, "CACHE_SECONDS", 30, 1, 3_600)?) * 1000,
-            read_token: token(variables, "READ_TOKEN")?,
+            access: AccessConfig::from_variables(variables)?,
+            cors: Cors::from_variables(variables)?,
         })
     }
 }
