@@ -11,6 +11,7 @@ use core::pin::Pin;
 use core::task::{Context, Poll};
 use std::rc::Rc;
 
+use pathstats_model::http::request_id::is_acceptable;
 use serde_json::{json, Map, Value};
 
 thread_local! {
@@ -27,6 +28,12 @@ pub struct InRequest<F> {
 /// Work whose log lines hold this id.
 pub fn in_request<F: Future>(id: &str, work: F) -> InRequest<F> {
     InRequest { id: Some(Rc::from(id)), work: Box::pin(work) }
+}
+
+/// Work for a request that another Worker of ours hands on, under the id that it has there. `id` is the
+/// header `X-Request-Id`.
+pub fn in_request_of<F: Future>(id: Option<String>, work: F) -> InRequest<F> {
+    InRequest { id: id.filter(|id| is_acceptable(id)).map(Rc::from), work: Box::pin(work) }
 }
 
 /// Work that goes on behind the answer, for the request that is being worked on now.
