@@ -104,6 +104,16 @@ test("who is an administrator may change things, all others may read", BOUND, as
   }
 });
 
+test("a session tells who it is, what that one may do, and until when", BOUND, async () => {
+  const exp = Math.floor(Date.now() / 1000) + 600;
+  const { version, ...session } = await (await ask(team.login({ exp }), "/admin/session")).json();
+  assert.deepEqual(session, { role: "admin", via: "access", name: "alice@example.com", expiresAt: new Date(exp * 1000).toISOString(), errorObjective: 0.999, environment: "dev" });
+  assert.match(version, /^\d+\.\d+\.\d+$/);
+  const byToken = await (await ask(undefined, "/admin/session", { headers: { authorization: `Bearer ${SECRETS.READ_TOKEN}` } })).json();
+  assert.deepEqual([byToken.role, byToken.via, byToken.name, byToken.expiresAt], ["read", "token", "token:read", null]);
+  assert.equal((await ask(undefined, "/admin/session")).status, 401);
+});
+
 /** Every kind of token that must not pass. */
 const FORGED = {
   "with the algorithm none and no signature": () => forge(team.header({ alg: "none" }), team.claims(), () => ""),

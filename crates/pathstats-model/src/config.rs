@@ -162,6 +162,10 @@ pub struct ApiConfig {
     pub access: AccessConfig,
     /// `CORS_ORIGINS`, default none.
     pub cors: Cors,
+    /// `ERROR_OBJECTIVE`, default 0.999: the share of requests that are to be answered without a server error.
+    pub error_objective: f64,
+    /// `ENVIRONMENT`, default `dev`: where this runs, to be shown.
+    pub environment: String,
 }
 
 impl ApiConfig {
@@ -175,6 +179,8 @@ impl ApiConfig {
             fresh_for_ms: i64::from(number(variables, "CACHE_SECONDS", 30, 1, 3_600)?) * 1000,
             access: AccessConfig::from_variables(variables)?,
             cors: Cors::from_variables(variables)?,
+            error_objective: share(variables, "ERROR_OBJECTIVE", 0.999)?,
+            environment: word(variables, "ENVIRONMENT", "dev")?,
         })
     }
 }
@@ -210,6 +216,28 @@ pub fn number(
         .ok()
         .filter(|value| (least..=most).contains(value))
         .ok_or_else(|| invalid(name, &text, &format!("a whole number from {least} to {most}")))
+}
+
+/// Reads a share between 0 and 1, neither of them.
+fn share(variables: &impl Variables, name: &'static str, default: f64) -> Result<f64, ConfigError> {
+    let Some(text) = variables.get(name) else { return Ok(default) };
+    text.trim()
+        .parse()
+        .ok()
+        .filter(|share: &f64| *share > 0.0 && *share < 1.0)
+        .ok_or_else(|| invalid(name, &text, &"a number between 0 and 1, such as 0.999"))
+}
+
+/// Reads a word of letters, digits and hyphens.
+fn word(variables: &impl Variables, name: &'static str, default: &str) -> Result<String, ConfigError> {
+    let text = variables.get(name).unwrap_or_else(|| default.to_owned());
+    let is_word = (1..=40).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
+    if is_word {
+        Ok(text)
+    } else {
+        Err(invalid(name, &text, &"1 to 40 letters, digits, - and _"))
+    }
 }
 
 fn switch(variables: &impl Variables, name: &'static str) -> Result<bool, ConfigError> {
@@ -278,5 +306,38 @@ mod tests {
             .unwrap_err()
             .to_string()
             .contains("READ_TOKEN is not set"));
+    }
+
+    #[test]
+    fn the_apis_variables_are_checked() {
+        let api = |name: &'static str, value: &'static str| {
+            ApiConfig::from_variables(&move |asked: &str| match asked {
+                asked if asked == name => Some(value.to_owned()),
+                "READ_TOKEN" => Some("a-token-that-reads".to_owned()),
+                "ADMIN_TOKEN" => Some("a-token-that-changes".to_owned()),
+                _ => None,
+            })
+        };
+        let defaults = api("", "").unwrap();
+        assert_eq!((defaults.fresh_for_ms, defaults.environment.as_str()), (30_000, "dev"));
+        assert!((defaults.error_objective - 0.999).abs() < f64::EPSILON);
+        assert!(defaults.cors.is_none() && defaults.access.login().is_none());
+        for (name, value) in [
+            ("ERROR_OBJECTIVE", "1"),
+            ("ERROR_OBJECTIVE", "0"),
+            ("ERROR_OBJECTIVE", "NaN"),
+            ("ERROR_OBJECTIVE", "99.9%"),
+            ("ENVIRONMENT", ""),
+            ("ENVIRONMENT", "<script>"),
+            ("CORS_ORIGINS", "*"),
+            ("ACCESS_TEAM_DOMAIN", "example.com"),
+        ] {
+            let error = api(name, value).unwrap_err().to_string();
+            assert!(
+                error.starts_with(&format!("variable {name} ")) || error.contains("ACCESS_AUD"),
+                "{error}"
+            );
+        }
+        assert!(api("ADMIN_TOKEN", "a-token-that-reads").unwrap_err().to_string().contains("are equal"));
     }
 }

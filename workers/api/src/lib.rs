@@ -23,8 +23,10 @@ mod tiers;
 use pathstats_edge::bindings::EnvVariables;
 use pathstats_edge::http::{self, Exchange};
 use pathstats_edge::telemetry;
+use pathstats_model::access::Identity;
 use pathstats_model::api::given::Given;
 use pathstats_model::api::operations::{find, Access, Found, Operation, OperationId, RETIRED_SOURCE};
+use pathstats_model::api::session::Session;
 use pathstats_model::config::{ApiConfig, ConfigError};
 use pathstats_model::problem::Problem;
 use worker::{event, Context, Env, Request, Response, Result};
@@ -69,7 +71,7 @@ async fn answer(
         return Ok(response);
     }
     if let Found::Operation(operation @ Operation { access: Access::Open, .. }) = found {
-        return operate(operation, request, env, context, config).await;
+        return operate(operation, request, None, env, context, config).await;
     }
     // Everything else needs to know who asks, also what is not there: a stranger learns nothing.
     let identity = match pathstats_edge::access::identify(&request, env, &config.access).await? {
@@ -78,10 +80,12 @@ async fn answer(
     };
     match found {
         Found::Operation(operation) if operation.access == Access::Change => {
-            let act = |request| operate(operation, request, env, context, config);
+            let act = |request| operate(operation, request, Some(&identity), env, context, config);
             gate::change(operation, request, env, &identity, exchange.id(), act).await
         }
-        Found::Operation(operation) => operate(operation, request, env, context, config).await,
+        Found::Operation(operation) => {
+            operate(operation, request, Some(&identity), env, context, config).await
+        }
         Found::Retired(retired) => http::problem(&Problem::gone(retired)),
         Found::OtherMethod(_) | Found::Nothing => http::problem(&Problem::not_found(&path)),
     }
@@ -90,6 +94,7 @@ async fn answer(
 async fn operate(
     operation: &Operation,
     request: Request,
+    identity: Option<&Identity>,
     env: &Env,
     context: &Context,
     config: &ApiConfig,
@@ -107,6 +112,10 @@ async fn operate(
     };
     match operation.id {
         OperationId::Health => health::answer(env).await,
+        OperationId::Session => match identity {
+            Some(identity) => http::json_with_tag(&Session::new(identity, config, env!("CARGO_PKG_VERSION"))),
+            None => http::problem(&Problem::not_found(operation.path)),
+        },
         OperationId::Paths => paths::answer(&given, env, context, config).await,
         OperationId::PathStats => stats::answer(&given, env).await,
         OperationId::Audit => audit::answer(&given, env).await,
