@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { SECRETS, changed, demoOrigin, promptConsumer, real } from "./support/configs.mjs";
-import { logText } from "./support/contents.mjs";
+import { logText, storesText } from "./support/contents.mjs";
 import { problemOf, startProduct } from "./support/product.mjs";
 
 const BOUND = { timeout: 60_000 };
@@ -21,6 +21,8 @@ before(async () => {
     real("archiver"),
     demoOrigin,
     apiWith("api-without-token", ({ READ_TOKEN, ...others }) => others),
+    apiWith("api-without-admin", ({ ADMIN_TOKEN, ...others }) => others),
+    apiWith("api-with-equal-tokens", (vars) => ({ ...vars, ADMIN_TOKEN: vars.READ_TOKEN })),
     apiWith("api-with-short-token", (vars) => ({ ...vars, READ_TOKEN: SHORT_TOKEN })),
     apiWith("api-with-wrong-seconds", (vars) => ({ ...vars, CACHE_SECONDS: "soon" })),
   ]);
@@ -35,7 +37,8 @@ for (const [what, authorization] of [
   ["an empty token", "Bearer "],
   ["a token cut short", `Bearer ${SECRETS.READ_TOKEN.slice(0, -1)}`],
   ["a token with more after it", `Bearer ${SECRETS.READ_TOKEN}x`],
-  ["the token of administrators", `Bearer ${SECRETS.ADMIN_TOKEN}`],
+  ["the token of services that send events", `Bearer ${SECRETS.INGEST_TOKEN}`],
+  ["two tokens at once", `Bearer ${SECRETS.READ_TOKEN}, Bearer ${SECRETS.ADMIN_TOKEN}`],
 ]) {
   test(`${what} is refused with 401`, BOUND, async () => {
     const response = await withHeader(authorization);
@@ -43,6 +46,60 @@ for (const [what, authorization] of [
     assert.equal((await problemOf(response)).type, "about:blank#unauthorized");
   });
 }
+
+test("reading takes either token, changing that of administrators, and a refused request touches nothing", BOUND, async () => {
+  const before = await storesText(product);
+  const order = { method: "POST", body: JSON.stringify({ date: "2025-01-01", wait: true }) };
+  for (const [token, read, change] of [[SECRETS.READ_TOKEN, 200, 403], [SECRETS.ADMIN_TOKEN, 200, 404], [WRONG_TOKEN, 401, 401], [null, 401, 401]]) {
+    const headers = { "cf-connecting-ip": "203.0.113.9" };
+    for (const path of ["/paths", "/admin/archive/status", "/admin/audit"]) assert.equal((await product.read(path, { token, headers })).status, read, path);
+    // 404: there is nothing to archive on that day.
+    assert.equal((await product.read("/admin/archive/trigger", { token, headers, ...order })).status, change);
+  }
+  // Reading may have made a snapshot; of everything else there is nothing new.
+  const lasting = (text) => text.split("\n").filter((line) => !line.startsWith("KV paths:snapshot:"));
+  assert.deepEqual(lasting(await storesText(product)), lasting(before));
+});
+
+for (const name of ["token", "access_token", "api_key", "%74oken"]) {
+  test(`a token in the address as ${name} is refused, used for nothing and not echoed`, BOUND, async () => {
+    for (const path of ["/paths", "/health", "/admin/reconcile", "/nothing/here"]) {
+      for (const token of [null, SECRETS.ADMIN_TOKEN]) {
+        const response = await product.read(`${path}?${name}=${SECRETS.ADMIN_TOKEN}`, { token });
+        const problem = await problemOf(response);
+        assert.deepEqual([response.status, problem.type], [400, "about:blank#token_in_address"], path);
+        assert.match(problem.detail, /Send `Authorization: Bearer <token>`/);
+        assert.ok(!JSON.stringify(problem).includes(SECRETS.ADMIN_TOKEN));
+      }
+    }
+  });
+}
+
+test("refusing takes as long whatever part of a token is right", BOUND, async (t) => {
+  const right = SECRETS.ADMIN_TOKEN;
+  const tries = {
+    "nothing right": "x".repeat(right.length),
+    "half of it right": right.slice(0, right.length / 2).padEnd(right.length, "x"),
+    "all but its end right": `${right.slice(0, -1)}x`,
+  };
+  const times = Object.fromEntries(Object.keys(tries).map((what) => [what, []]));
+  for (let turn = 0; turn < 150; turn++) {
+    for (const [at, [what, token]] of Object.entries(tries).entries()) {
+      const started = performance.now();
+      // An address of its own: the try itself is measured, not the limit on tries.
+      const response = await product.read("/paths", { token, headers: { "cf-connecting-ip": `2001:db8:1::${turn.toString(16)}:${at}` } });
+      times[what].push(performance.now() - started);
+      assert.equal(response.status, 401);
+      await response.arrayBuffer();
+    }
+  }
+  // Told, not judged: a test must not depend on speed.
+  for (const [what, list] of Object.entries(times)) {
+    const sorted = list.toSorted((a, b) => a - b);
+    const at = (share) => sorted[Math.floor(share * sorted.length)].toFixed(3);
+    t.diagnostic(`${what}: median ${at(0.5)} ms, quarters ${at(0.25)} and ${at(0.75)} ms`);
+  }
+});
 
 test("the scheme may be written in any case", BOUND, async () => {
   assert.equal((await withHeader(`bearer ${SECRETS.READ_TOKEN}`)).status, 200);
@@ -101,6 +158,8 @@ test("a long value is not echoed whole", BOUND, async () => {
 
 for (const [script, says] of [
   ["api-without-token", /^variable READ_TOKEN is not set: expected/],
+  ["api-without-admin", /^variable ADMIN_TOKEN is not set: expected/],
+  ["api-with-equal-tokens", /^secrets READ_TOKEN and ADMIN_TOKEN are equal: expected two different ones/],
   ["api-with-short-token", /^secret READ_TOKEN is too short: expected 16 characters/],
   ["api-with-wrong-seconds", /^variable CACHE_SECONDS is "soon": expected a whole number from 1 to 3600/],
 ]) {
@@ -120,6 +179,8 @@ test("no line of the log holds a secret or a token, right or wrong", BOUND, asyn
   await product.kv().put("paths:snapshot:latest", "{{{");
   await product.read("/paths?refresh=true");
   await product.collect("[", { token: WRONG_TOKEN });
+  await product.read(`/paths?limit=${WRONG_TOKEN}`);
   const logged = logText(product);
   for (const secret of [...Object.values(SECRETS), SHORT_TOKEN, WRONG_TOKEN]) assert.ok(!logged.includes(secret), secret);
+  assert.ok(!/bearer/i.test(logged) && !logged.includes("?"), "a header of access, or a query");
 });

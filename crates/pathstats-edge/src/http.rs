@@ -1,12 +1,20 @@
 //! Responses, requests between Workers, and bodies with a limit.
 
+mod exchange;
+
 use futures_util::StreamExt;
+use pathstats_model::http::etag;
+use pathstats_model::http::request_id::REQUEST_ID;
 use pathstats_model::problem::{Problem, PROBLEM_JSON};
 use serde::Serialize;
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use worker::{Error, Request, Response, Result, Stub};
+
+pub use exchange::Exchange;
+
+use crate::telemetry::request_id;
 
 /// JSON with a status.
 ///
@@ -29,9 +37,33 @@ pub fn problem(problem: &Problem) -> Result<Response> {
     if let Some(seconds) = problem.retry_after {
         response.headers().set("Retry-After", &seconds.to_string())?;
     }
-    if problem.status == 401 {
-        response.headers().set("WWW-Authenticate", "Bearer")?;
+    if let Some(challenge) = problem.challenge() {
+        response.headers().set("WWW-Authenticate", challenge)?;
     }
+    Ok(response)
+}
+
+/// JSON that a client may keep and ask for anew: its tag is that of its bytes. [`Exchange::finish`]
+/// answers 304 to a client that has it.
+///
+/// # Errors
+///
+/// When the body does not serialise.
+pub fn json_with_tag(body: &impl Serialize) -> Result<Response> {
+    let text = serde_json::to_string(body)?;
+    let tag = etag::of_body(text.as_bytes());
+    tagged(with_type(200, text.into_bytes(), "application/json; charset=utf-8")?, &tag)
+}
+
+/// An answer with a tag of its own, as of [`etag::of_version`]. The client may keep it, for itself, and must
+/// ask before it is used again.
+///
+/// # Errors
+///
+/// When the platform refuses a header.
+pub fn tagged(response: Response, tag: &str) -> Result<Response> {
+    response.headers().set("ETag", tag)?;
+    response.headers().set("Cache-Control", "private, no-cache")?;
     Ok(response)
 }
 
@@ -99,16 +131,21 @@ pub fn with_header(name: &str, value: &str) -> Result<Response> {
 ///
 /// When the platform refuses the request.
 pub fn post(path: &str, body: &[u8]) -> Result<Request> {
-    web_sys::Request::new_with_str_and_init(&format!("https://pathstats.internal{path}"), &post_init(body))
+    web_sys::Request::new_with_str_and_init(&format!("https://pathstats.internal{path}"), &post_init(body)?)
         .map(Request::from)
         .map_err(Error::from)
 }
 
-fn post_init(body: &[u8]) -> web_sys::RequestInit {
+fn post_init(body: &[u8]) -> Result<web_sys::RequestInit> {
     let init = web_sys::RequestInit::new();
     init.set_method("POST");
     init.set_body(&JsValue::from(js_sys::Uint8Array::from(body)));
-    init
+    if let Some(id) = request_id() {
+        let headers = web_sys::Headers::new()?;
+        headers.set(REQUEST_ID, &id)?;
+        init.set_headers(&headers);
+    }
+    Ok(init)
 }
 
 #[wasm_bindgen]
@@ -132,6 +169,6 @@ extern "C" {
 /// When the object cannot be reached or throws.
 pub async fn post_to_object(stub: Stub, path: &str, body: &[u8]) -> Result<web_sys::Response> {
     let stub: RawStub = stub.into_rpc();
-    let answer = stub.fetch(&format!("https://pathstats.internal{path}"), &post_init(body))?;
+    let answer = stub.fetch(&format!("https://pathstats.internal{path}"), &post_init(body)?)?;
     Ok(JsFuture::from(answer).await?.unchecked_into())
 }

@@ -5,6 +5,7 @@
 pub mod access;
 pub mod archive_rows;
 pub mod archive_store;
+pub mod audit_store;
 pub mod bindings;
 pub mod capacity_store;
 pub mod clock;
@@ -14,6 +15,7 @@ pub mod fan_out;
 pub mod http;
 pub mod object_log;
 pub mod queue;
+pub mod random;
 pub mod series_store;
 pub mod snapshot_build;
 pub mod snapshot_rows;

@@ -5,7 +5,7 @@
 //! | every operation, as a table that the Worker routes by and the OpenAPI document is made from | [`operations`] |
 //! | names and values of a query | [`given`] |
 //! | ranges of time, their hours and days, time zones | [`period`] |
-//! | what is answered | [`answers`] |
+//! | what is answered | [`answers`], [`session`] |
 //! | figures with their bounds, and series of them | [`figures`], [`series`] |
 
 pub mod answers;
@@ -14,3 +14,4 @@ pub mod given;
 pub mod operations;
 pub mod period;
 pub mod series;
+pub mod session;

@@ -1,9 +1,10 @@
 //! Configuration that cannot be wrong: variables become typed values once, and an error names the
 //! variable, what it was, and what it may be.
 
-use crate::access::{Token, MIN_TOKEN_CHARS};
+use crate::access::{AccessConfig, Token, MIN_TOKEN_CHARS};
 use crate::cadence::Cadence;
 use crate::client_ip::IpHasher;
+use crate::http::cors::Cors;
 use crate::path_policy::PathPolicy;
 use crate::sampling::Sampling;
 
@@ -35,6 +36,12 @@ pub enum ConfigError {
         name: &'static str,
         /// What it may be.
         expected: &'static str,
+    },
+    /// Two secrets have the same value.
+    #[error("secrets {names} are equal: expected two different ones")]
+    Equal {
+        /// Both.
+        names: &'static str,
     },
 }
 
@@ -156,8 +163,14 @@ impl ConsumerConfig {
 pub struct ApiConfig {
     /// `CACHE_SECONDS`, default 30: how long a cached answer is fresh, in milliseconds.
     pub fresh_for_ms: i64,
-    /// `READ_TOKEN`.
-    pub read_token: Token,
+    /// `READ_TOKEN`, `ADMIN_TOKEN`, and logins by Cloudflare Access.
+    pub access: AccessConfig,
+    /// `CORS_ORIGINS`, default none.
+    pub cors: Cors,
+    /// `ERROR_OBJECTIVE`, default 0.999: the share of requests that are to be answered without a server error.
+    pub error_objective: f64,
+    /// `ENVIRONMENT`, default `dev`: where this runs, to be shown.
+    pub environment: String,
 }
 
 impl ApiConfig {
@@ -169,7 +182,10 @@ impl ApiConfig {
     pub fn from_variables(variables: &impl Variables) -> Result<Self, ConfigError> {
         Ok(Self {
             fresh_for_ms: i64::from(number(variables, "CACHE_SECONDS", 30, 1, 3_600)?) * 1000,
-            read_token: token(variables, "READ_TOKEN")?,
+            access: AccessConfig::from_variables(variables)?,
+            cors: Cors::from_variables(variables)?,
+            error_objective: share(variables, "ERROR_OBJECTIVE", 0.999)?,
+            environment: word(variables, "ENVIRONMENT", "dev")?,
         })
     }
 }
@@ -205,6 +221,28 @@ pub fn number(
         .ok()
         .filter(|value| (least..=most).contains(value))
         .ok_or_else(|| invalid(name, &text, &format!("a whole number from {least} to {most}")))
+}
+
+/// Reads a share between 0 and 1, neither of them.
+fn share(variables: &impl Variables, name: &'static str, default: f64) -> Result<f64, ConfigError> {
+    let Some(text) = variables.get(name) else { return Ok(default) };
+    text.trim()
+        .parse()
+        .ok()
+        .filter(|share: &f64| *share > 0.0 && *share < 1.0)
+        .ok_or_else(|| invalid(name, &text, &"a number between 0 and 1, such as 0.999"))
+}
+
+/// Reads a word of letters, digits and hyphens.
+fn word(variables: &impl Variables, name: &'static str, default: &str) -> Result<String, ConfigError> {
+    let text = variables.get(name).unwrap_or_else(|| default.to_owned());
+    let is_word = (1..=40).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
+    if is_word {
+        Ok(text)
+    } else {
+        Err(invalid(name, &text, &"1 to 40 letters, digits, - and _"))
+    }
 }
 
 fn switch(variables: &impl Variables, name: &'static str) -> Result<bool, ConfigError> {
@@ -274,5 +312,38 @@ mod tests {
             .unwrap_err()
             .to_string()
             .contains("READ_TOKEN is not set"));
+    }
+
+    #[test]
+    fn the_apis_variables_are_checked() {
+        let api = |name: &'static str, value: &'static str| {
+            ApiConfig::from_variables(&move |asked: &str| match asked {
+                asked if asked == name => Some(value.to_owned()),
+                "READ_TOKEN" => Some("a-token-that-reads".to_owned()),
+                "ADMIN_TOKEN" => Some("a-token-that-changes".to_owned()),
+                _ => None,
+            })
+        };
+        let defaults = api("", "").unwrap();
+        assert_eq!((defaults.fresh_for_ms, defaults.environment.as_str()), (30_000, "dev"));
+        assert!((defaults.error_objective - 0.999).abs() < f64::EPSILON);
+        assert!(defaults.cors.is_none() && defaults.access.login().is_none());
+        for (name, value) in [
+            ("ERROR_OBJECTIVE", "1"),
+            ("ERROR_OBJECTIVE", "0"),
+            ("ERROR_OBJECTIVE", "NaN"),
+            ("ERROR_OBJECTIVE", "99.9%"),
+            ("ENVIRONMENT", ""),
+            ("ENVIRONMENT", "<script>"),
+            ("CORS_ORIGINS", "*"),
+            ("ACCESS_TEAM_DOMAIN", "example.com"),
+        ] {
+            let error = api(name, value).unwrap_err().to_string();
+            assert!(
+                error.starts_with(&format!("variable {name} ")) || error.contains("ACCESS_AUD"),
+                "{error}"
+            );
+        }
+        assert!(api("ADMIN_TOKEN", "a-token-that-reads").unwrap_err().to_string().contains("are equal"));
     }
 }

@@ -14,11 +14,14 @@
 //! | the whole system over time | [`totals`] |
 //! | how long things stay | [`retention`], [`rollup`], [`capacity`] |
 //! | what crosses between Workers | [`calls`], [`problem`] |
-//! | limits and configuration | [`limits`], [`config`], [`access`] |
+//! | what every HTTP answer has in common | [`http`] |
+//! | who may do what, and what was done | [`access`], [`audit`] |
+//! | limits and configuration | [`limits`], [`config`] |
 
 pub mod access;
 pub mod aggregator;
 pub mod api;
+pub mod audit;
 pub mod backoff;
 pub mod cadence;
 pub mod calls;
@@ -31,6 +34,7 @@ pub mod event;
 pub mod event_id;
 pub mod freshness;
 pub mod hour;
+pub mod http;
 pub mod ingest;
 pub mod latency;
 pub mod ledger;

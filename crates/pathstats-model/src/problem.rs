@@ -71,7 +71,7 @@ impl Problem {
 
     /// 401.
     #[must_use]
-    pub fn unauthorized(error: crate::access::AccessError) -> Self {
+    pub fn unauthorized(error: &impl core::fmt::Display) -> Self {
         Self::new(401, "unauthorized", "A valid token is needed", error.to_string())
     }
 
@@ -113,6 +113,24 @@ impl Problem {
             .retry_after(10)
     }
 
+    /// 403: a known caller that may read only.
+    #[must_use]
+    pub fn insufficient_scope(detail: impl Into<String>) -> Self {
+        Self::new(403, "insufficient_scope", "This needs an administrator", detail)
+    }
+
+    /// What `WWW-Authenticate` says, for a 401 and for a caller that may too little (RFC 6750 section 3).
+    #[must_use]
+    pub fn challenge(&self) -> Option<&'static str> {
+        match (self.status, self.kind.as_str()) {
+            (401, _) => Some("Bearer"),
+            (403, "about:blank#insufficient_scope") => {
+                Some(r#"Bearer error="insufficient_scope", scope="admin""#)
+            }
+            _ => None,
+        }
+    }
+
     /// 500 because of a wrong configuration. The detail names the variable, never a secret's value.
     #[must_use]
     pub fn configuration(error: &crate::config::ConfigError) -> Self {
@@ -131,5 +149,13 @@ mod tests {
             serde_json::to_string(&problem).unwrap(),
             r#"{"type":"about:blank#invalid_parameter","title":"A parameter is wrong","status":400,"detail":"parameter `limit` is \"x\": expected a number from 1 to 100","retryAfter":3}"#
         );
+    }
+
+    #[test]
+    fn a_problem_of_access_comes_with_its_challenge() {
+        assert_eq!(Problem::unauthorized(&"no token").challenge(), Some("Bearer"));
+        assert!(Problem::insufficient_scope("read only").challenge().unwrap().contains("insufficient_scope"));
+        assert_eq!(Problem::new(403, "cross_site", "t", "d").challenge(), None);
+        assert_eq!(Problem::not_found("/x").challenge(), None);
     }
 }

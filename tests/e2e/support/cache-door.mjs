@@ -1,17 +1,23 @@
 // A Worker that reaches into the cache that the api uses, as time and evictions do: copies grow old, and go.
 const KEY = "https://pathstats.internal/snapshot";
 const CACHED_AT = "x-pathstats-cached-at";
+const FETCHED_AT = "x-pathstats-fetched-at";
+
+/** A copy was put there `seconds` earlier than it was. */
+async function age(key, header, seconds) {
+  const copy = await caches.default.match(key);
+  const headers = new Headers(copy.headers);
+  headers.set(header, String(Number(headers.get(header)) - seconds * 1000));
+  await caches.default.put(key, new Response(copy.body, { headers }));
+}
 
 const ACTS = {
   /** Nothing is cached any more. */
   "/empty": () => caches.default.delete(KEY),
   /** The copy was put there `seconds` earlier than it was. */
-  "/age": async (seconds) => {
-    const copy = await caches.default.match(KEY);
-    const headers = new Headers(copy.headers);
-    headers.set(CACHED_AT, String(Number(headers.get(CACHED_AT)) - seconds * 1000));
-    await caches.default.put(KEY, new Response(copy.body, { headers }));
-  },
+  "/age": ({ seconds }) => age(KEY, CACHED_AT, Number(seconds)),
+  /** The copy of a team's keys was fetched `seconds` earlier than it was. */
+  "/age-keys": ({ team, seconds }) => age(`https://pathstats.internal/access-keys?team=${team}`, FETCHED_AT, Number(seconds)),
   /** The copy is one of another release, that does not read. */
   "/garble": () => caches.default.put(KEY, new Response('{"of":"another release"}', { headers: { "cache-control": "max-age=3600", [CACHED_AT]: String(Date.now()) } })),
 };
@@ -19,7 +25,7 @@ const ACTS = {
 export default {
   async fetch(request) {
     const { pathname, searchParams } = new URL(request.url);
-    await ACTS[pathname](Number(searchParams.get("seconds")));
+    await ACTS[pathname](Object.fromEntries(searchParams));
     return new Response();
   },
 };

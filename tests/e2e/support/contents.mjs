@@ -18,3 +18,14 @@ const asText = (_, value) => {
 
 /** All lines that the Workers logged. */
 export const logText = (product) => product.harness.getLogs().map(({ message }) => message).join("\n");
+
+/** Everything in the database, KV and R2, as text: what is equal before and after was not touched. The audit is left out. */
+export async function storesText(product) {
+  const { KV } = await product.worker("api").getEnv();
+  const { R2_ARCHIVE } = await product.worker("archiver").getEnv();
+  const keys = (await KV.list()).keys.map(({ name }) => name);
+  const values = await Promise.all(keys.map(async (name) => `KV ${name} ${await KV.get(name)}`));
+  const objects = (await R2_ARCHIVE.list()).objects.map(({ key, etag, size }) => `R2 ${key} ${etag} ${size}`);
+  const rows = (await databaseText(product)).split("\n").filter((line) => !line.startsWith("audit_log "));
+  return [...rows, ...values, ...objects].join("\n");
+}

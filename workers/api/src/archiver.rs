@@ -7,6 +7,7 @@ use pathstats_edge::clock::within;
 use pathstats_edge::http::{self, read_body, Body};
 use pathstats_edge::telemetry;
 use pathstats_model::api::operations::{Operation, Verb};
+use pathstats_model::http::request_id::REQUEST_ID;
 use pathstats_model::problem::Problem;
 use wasm_bindgen::JsValue;
 use worker::{Env, Headers, Request, RequestInit, Response, Result};
@@ -30,6 +31,9 @@ pub async fn forward(mut request: Request, env: &Env, operation: &Operation) -> 
         if let Some(value) = request.headers().get(name)? {
             headers.set(name, &value)?;
         }
+    }
+    if let Some(id) = telemetry::request_id() {
+        headers.set(REQUEST_ID, &id)?;
     }
     init.with_method(request.method()).with_headers(headers);
     if operation.method == Verb::Post {

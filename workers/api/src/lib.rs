@@ -9,59 +9,83 @@
 //! | `/paths/stats` | [`stats`] |
 //! | the archive, retention, capacity, export | [`archiver`], and on to that Worker |
 //! | `/health` | [`health`] |
+//! | whatever changes something | [`gate`] first: who may, and the audit |
+//! | `/admin/audit` | [`audit`] |
 
 mod archiver;
+mod audit;
+mod gate;
 mod health;
 mod paths;
 mod stats;
 mod tiers;
 
-use pathstats_edge::bindings::{EnvVariables, SIGN_IN_LIMIT};
-use pathstats_edge::{access, http, telemetry};
+use pathstats_edge::bindings::EnvVariables;
+use pathstats_edge::http::{self, Exchange};
+use pathstats_edge::telemetry;
+use pathstats_model::access::Identity;
 use pathstats_model::api::given::Given;
-use pathstats_model::api::operations::{find, Found, Operation, OperationId, RETIRED_SOURCE};
-use pathstats_model::config::{token, ApiConfig};
+use pathstats_model::api::operations::{find, Access, Found, Operation, OperationId, RETIRED_SOURCE};
+use pathstats_model::api::session::Session;
+use pathstats_model::config::{ApiConfig, ConfigError};
 use pathstats_model::problem::Problem;
 use worker::{event, Context, Env, Request, Response, Result};
 
-/// Any request.
+/// Any request. What every answer carries is put on here.
 #[event(fetch)]
 async fn fetch(request: Request, env: Env, context: Context) -> Result<Response> {
-    answer(request, &env, &context).await.or_else(|error| {
-        telemetry::error("a request failed", &error);
-        http::problem(&Problem::new(500, "internal", "Something went wrong here", "try again later"))
-    })
+    let exchange = Exchange::of(&request)?;
+    let work = async {
+        let config = ApiConfig::from_variables(&EnvVariables(&env));
+        let response = answer(&exchange, request, &env, &context, &config).await.or_else(|error| {
+            telemetry::error("a request failed", &error);
+            http::problem(&Problem::new(500, "internal", "Something went wrong here", "try again later"))
+        })?;
+        exchange.finish(response, &config.map(|config| config.cors).unwrap_or_default())
+    };
+    telemetry::in_request(exchange.id(), work).await
 }
 
-async fn answer(request: Request, env: &Env, context: &Context) -> Result<Response> {
+async fn answer(
+    exchange: &Exchange,
+    request: Request,
+    env: &Env,
+    context: &Context,
+    config: &core::result::Result<ApiConfig, ConfigError>,
+) -> Result<Response> {
+    if let Some(problem) = exchange.refuse_address(&request)? {
+        return http::problem(&problem);
+    }
+    let config = match config {
+        Ok(config) => config,
+        Err(error) => return http::problem(&Problem::configuration(error)),
+    };
+    if let Some(response) = exchange.preflight(&config.cors)? {
+        return Ok(response);
+    }
     let path = request.path();
     let found = find(request.method().as_ref(), &path);
-    let config = match ApiConfig::from_variables(&EnvVariables(env)) {
-        Ok(config) => config,
-        Err(error) => return http::problem(&Problem::configuration(&error)),
-    };
-    if let Found::Operation(Operation { id: OperationId::Health, .. }) = found {
-        return health::answer(env).await;
-    }
     if let Found::OtherMethod(allowed) = found {
         let response = http::problem(&Problem::method(request.method().as_ref(), allowed))?;
         response.headers().set("Allow", allowed)?;
         return Ok(response);
     }
-    // Everything else needs a token, also what is not there: a stranger learns nothing.
-    let token = if path.starts_with("/admin/") {
-        match token(&EnvVariables(env), "ADMIN_TOKEN") {
-            Ok(token) => token,
-            Err(error) => return http::problem(&Problem::configuration(&error)),
-        }
-    } else {
-        config.read_token.clone()
-    };
-    if let Err(problem) = access::check(&request, env, &token, SIGN_IN_LIMIT).await? {
-        return http::problem(&problem);
+    if let Found::Operation(operation @ Operation { access: Access::Open, .. }) = found {
+        return operate(operation, request, None, env, context, config).await;
     }
+    // Everything else needs to know who asks, also what is not there: a stranger learns nothing.
+    let identity = match pathstats_edge::access::identify(&request, env, &config.access).await? {
+        Ok(identity) => identity,
+        Err(problem) => return http::problem(&problem),
+    };
     match found {
-        Found::Operation(operation) => operate(operation, request, env, context, &config).await,
+        Found::Operation(operation) if operation.access == Access::Change => {
+            let act = |request| operate(operation, request, Some(&identity), env, context, config);
+            gate::change(operation, request, env, &identity, exchange.id(), act).await
+        }
+        Found::Operation(operation) => {
+            operate(operation, request, Some(&identity), env, context, config).await
+        }
         Found::Retired(retired) => http::problem(&Problem::gone(retired)),
         Found::OtherMethod(_) | Found::Nothing => http::problem(&Problem::not_found(&path)),
     }
@@ -70,6 +94,7 @@ async fn answer(request: Request, env: &Env, context: &Context) -> Result<Respon
 async fn operate(
     operation: &Operation,
     request: Request,
+    identity: Option<&Identity>,
     env: &Env,
     context: &Context,
     config: &ApiConfig,
@@ -87,8 +112,13 @@ async fn operate(
     };
     match operation.id {
         OperationId::Health => health::answer(env).await,
+        OperationId::Session => match identity {
+            Some(identity) => http::json_with_tag(&Session::new(identity, config, env!("CARGO_PKG_VERSION"))),
+            None => http::problem(&Problem::not_found(operation.path)),
+        },
         OperationId::Paths => paths::answer(&given, env, context, config).await,
         OperationId::PathStats => stats::answer(&given, env).await,
+        OperationId::Audit => audit::answer(&given, env).await,
         _ => http::problem(&Problem::not_found(operation.path)),
     }
 }

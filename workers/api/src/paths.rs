@@ -7,6 +7,7 @@ use pathstats_model::api::given::Given;
 use pathstats_model::config::ApiConfig;
 use pathstats_model::freshness::staleness_seconds;
 use pathstats_model::hour::iso_time;
+use pathstats_model::http::etag;
 use pathstats_model::limits::SNAPSHOT_PATHS;
 use pathstats_model::problem::Problem;
 use pathstats_model::snapshot::Sort;
@@ -30,7 +31,10 @@ pub async fn answer(given: &Given, env: &Env, context: &Context, config: &ApiCon
     let mut found = tiers::find(env, context, config.fresh_for_ms, parameters.refresh).await?;
     parameters.sort.apply(&mut found.snapshot.paths);
     found.snapshot.paths.truncate(parameters.limit);
-    http::json(
+    // Its age grows by the second and its source is this data centre's business: neither makes it another answer.
+    let asked = format!("{} {:?} {}", parameters.limit, parameters.sort, found.stale);
+    let tag = etag::of_version(found.snapshot.version, &asked);
+    let answer = http::json(
         200,
         &PathsAnswer {
             last_updated: iso_time(found.snapshot.updated_at),
@@ -43,7 +47,8 @@ pub async fn answer(given: &Given, env: &Env, context: &Context, config: &ApiCon
             accuracy: Accuracy::new(),
             paths: found.snapshot.paths,
         },
-    )
+    )?;
+    http::tagged(answer, &tag)
 }
 
 impl Parameters {

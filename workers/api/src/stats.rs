@@ -47,7 +47,7 @@ pub async fn answer(given: &Given, env: &Env) -> Result<Response> {
         Err(problem) => return http::problem(&problem),
     };
     match read(parameters, env, now).await {
-        Ok(answer) => http::json(200, &answer),
+        Ok(answer) => http::json_with_tag(&answer),
         Err(error) => {
             telemetry::error("the series of a path cannot be read", &error);
             http::problem(&Problem::database_unreadable())

@@ -59,11 +59,11 @@ pub async fn find(env: &Env, context: &Context, fresh_for_ms: i64, refresh: bool
     };
     if refresh || found.stale {
         let (env, answered) = (env.clone(), found.snapshot.version);
-        context.wait_until(async move {
+        context.wait_until(telemetry::behind_request(async move {
             if let Err(error) = refresh_behind(&env, answered, refresh).await {
                 telemetry::warn("the snapshot was not refreshed", &error);
             }
-        });
+        }));
     }
     Ok(found)
 }

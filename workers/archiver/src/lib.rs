@@ -22,6 +22,7 @@ mod status;
 use pathstats_edge::bindings::EnvVariables;
 use pathstats_edge::{http, telemetry};
 use pathstats_model::capacity::CapacityDecision;
+use pathstats_model::http::request_id::REQUEST_ID;
 use pathstats_model::problem::Problem;
 use pathstats_model::retention::RetentionConfig;
 use worker::{event, Context, Env, Method, Request, Response, Result, ScheduleContext, ScheduledEvent};
@@ -37,7 +38,12 @@ const RETENTION_RESERVE: u32 = 60;
 
 /// A call from the api.
 #[event(fetch)]
-async fn fetch(mut request: Request, env: Env, context: Context) -> Result<Response> {
+async fn fetch(request: Request, env: Env, context: Context) -> Result<Response> {
+    let id = request.headers().get(REQUEST_ID)?;
+    telemetry::in_request_of(id, answer(request, env, context)).await
+}
+
+async fn answer(mut request: Request, env: Env, context: Context) -> Result<Response> {
     let path = request.path();
     let accepted = match path.as_str() {
         "/admin/archive/status"

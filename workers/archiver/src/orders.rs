@@ -82,11 +82,11 @@ pub async fn take(
     let store = store(&env)?;
     if !wanted.wait {
         // Dying behind the answer: the record says how far it came, and the cron goes on.
-        context.wait_until(async move {
+        context.wait_until(telemetry::behind_request(async move {
             // The answer leaves first.
             Delay::from(Duration::ZERO).await;
             let _ = one_day(&store, &config, wanted.date, order, &mut lasting(BEHIND_MS)).await;
-        });
+        }));
         let answer = json!({ "date": wanted.date, "status": "started" });
         return http::json(202, &answer);
     }

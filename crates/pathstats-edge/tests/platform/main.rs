@@ -5,10 +5,13 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 #![allow(missing_docs, reason = "a test's name is its documentation")]
 
+mod access;
+mod audit;
 mod bucket;
 mod capacity;
 mod daily;
 mod database;
+mod exchange;
 mod hours;
 mod kv;
 mod object;

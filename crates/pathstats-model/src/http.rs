@@ -1,0 +1,15 @@
+//! What every HTTP answer has in common, whoever makes its body.
+//!
+//! | to find | look in |
+//! | --- | --- |
+//! | pages of other origins | [`cors`] |
+//! | whether a client has what it asks for | [`etag`] |
+//! | whether a body goes compressed | [`encoding`] |
+//! | what a request is called in the logs | [`request_id`] |
+//! | what an address must not hold | [`query`] |
+
+pub mod cors;
+pub mod encoding;
+pub mod etag;
+pub mod query;
+pub mod request_id;
