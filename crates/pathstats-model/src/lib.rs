@@ -12,6 +12,7 @@
 //! | exactly once | [`ingest`], [`aggregator`], [`ledger`], [`packed`] |
 //! | when things happen | [`cadence`], [`backoff`], [`snapshot`], [`freshness`] |
 //! | how long things stay | [`retention`], [`rollup`], [`capacity`] |
+//! | what could not be counted, and trying it again | [`dead_letters`] |
 //! | what crosses between Workers | [`calls`], [`problem`] |
 //! | limits and configuration | [`limits`], [`config`], [`access`] |
 
@@ -26,6 +27,7 @@ pub mod cells;
 pub mod client_ip;
 pub mod clients;
 pub mod config;
+pub mod dead_letters;
 pub mod event;
 pub mod event_id;
 pub mod freshness;

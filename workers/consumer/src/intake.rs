@@ -12,7 +12,7 @@ use pathstats_edge::telemetry::{self, Level};
 use pathstats_model::backoff::delay_seconds;
 use pathstats_model::calls::{CountReply, RowState};
 use pathstats_model::hour::PathHour;
-use pathstats_model::ingest::{ingest, Backend, DeadLetter, Delivery, Group, Ingested, Settlement};
+use pathstats_model::ingest::{ingest, Backend, DeadLetter, Delivery, Group, Ingested, SetAside, Settlement};
 use pathstats_model::limits::HEARTBEAT_MS;
 use pathstats_model::TrafficEvent;
 use serde_json::json;
@@ -48,8 +48,8 @@ impl Backend for Platform {
         self.database.store_events(events).await
     }
 
-    async fn store_dead_letters(&self, letters: &[DeadLetter]) -> Result<()> {
-        self.database.store_dead_letters(letters, now_ms()).await
+    async fn store_dead_letters(&self, letters: &[SetAside]) -> Result<()> {
+        self.database.store_dead_letters(letters.iter().map(|set_aside| &set_aside.letter), now_ms()).await
     }
 
     async fn count(&self, groups: &[Group]) -> Vec<CountReply> {
