@@ -14,7 +14,9 @@ use crate::hour::iso_time;
 mod order;
 mod replay;
 
-pub use order::{DiscardOrder, Discarded, LetterOutcome, OrderError, Outcome, ReplayOrder, Replayed};
+pub use order::{
+    check_reason, DiscardOrder, Discarded, LetterOutcome, OrderError, Outcome, ReplayOrder, Replayed,
+};
 pub use replay::{replay, Change, Letter, LetterStore, Outline};
 
 /// Path of the api's call that has letters replayed. Its body is a [`ReplayOrder`], its answer
@@ -73,6 +75,7 @@ const _: () = assert!(REPLAY_MS < CALL_MS as i64, "the consumer ends before the 
 /// All letters are listed by id, those of one reason by the time they were first seen; both orders
 /// stay as they are while letters come and go.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(with = "String"))]
 #[serde(try_from = "String", into = "String")]
 pub struct LetterCursor {
     /// When the letter was first seen, in milliseconds.
@@ -122,6 +125,7 @@ impl From<LetterCursor> for String {
 
 /// A letter in a list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct LetterSummary {
     /// Names it.
@@ -134,6 +138,7 @@ pub struct LetterSummary {
     pub attempts: u32,
     /// When it was first seen, in milliseconds; told as a time.
     #[serde(serialize_with = "iso")]
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub first_seen: i64,
     /// Length of its body, in bytes.
     pub bytes: u64,
@@ -143,8 +148,20 @@ pub struct LetterSummary {
     pub preview: String,
 }
 
+/// A letter, whole. What `GET /admin/dead-letters/show` answers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct LetterDetails {
+    /// What the list tells of it.
+    #[serde(flatten)]
+    pub letter: LetterSummary,
+    /// The message or event as it came.
+    pub body: String,
+}
+
 /// How many letters there are of a reason.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ReasonCount {
     /// The reason.
     pub reason: String,
@@ -152,11 +169,13 @@ pub struct ReasonCount {
     pub count: u64,
     /// When the oldest was first seen, in milliseconds; told as a time.
     #[serde(serialize_with = "iso")]
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub oldest: i64,
 }
 
 /// A page of letters. What `GET /admin/dead-letters` answers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct LetterPage {
     /// All letters, whatever their reason.

@@ -13,6 +13,7 @@
 //! | when things happen | [`cadence`], [`backoff`], [`snapshot`], [`freshness`] |
 //! | how long things stay | [`retention`], [`rollup`], [`capacity`] |
 //! | what could not be counted, and trying it again | [`dead_letters`] |
+//! | whether all is well | [`health`] |
 //! | what crosses between Workers | [`calls`], [`problem`] |
 //! | limits and configuration | [`limits`], [`config`], [`access`] |
 
@@ -31,6 +32,7 @@ pub mod dead_letters;
 pub mod event;
 pub mod event_id;
 pub mod freshness;
+pub mod health;
 pub mod hour;
 pub mod ingest;
 pub mod latency;

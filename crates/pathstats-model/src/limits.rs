@@ -83,8 +83,5 @@ pub const SNAPSHOT_TTL_SECONDS: u64 = 72 * 3_600;
 /// The heartbeat is written at most once in this time.
 pub const HEARTBEAT_MS: i64 = 60_000;
 
-/// A heartbeat older than this is an alert.
-pub const HEARTBEAT_LATE_MS: i64 = 180_000;
-
 const _: () = assert!(CHUNK_CALLS == 45, "the fan-out is documented as chunks of 45 calls");
 const _: () = assert!(MAX_MESSAGE_BYTES < MAX_SEND_BYTES, "any one message fits into a send");

@@ -21,14 +21,19 @@ use worker::{Env, Error, Fetcher, ObjectNamespace, Result};
 use crate::settings::config;
 
 /// The platform behind [`ingest`].
-struct Platform {
+pub struct Platform {
     database: Database,
     objects: ObjectNamespace,
     consumer: Fetcher,
 }
 
 impl Platform {
-    fn new(env: &Env) -> Result<Self> {
+    /// The bindings that batches need.
+    ///
+    /// # Errors
+    ///
+    /// When one is missing.
+    pub fn new(env: &Env) -> Result<Self> {
         Ok(Self {
             database: Database::new(env.d1(D1)?),
             objects: env.durable_object(AGGREGATOR_DO)?,

@@ -9,8 +9,10 @@ mod bucket;
 mod capacity;
 mod daily;
 mod database;
+mod health;
 mod hours;
 mod kv;
+mod letters;
 mod object;
 mod snapshot;
 

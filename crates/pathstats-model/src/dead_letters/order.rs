@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{LetterCursor, MAX_ID_BYTES, MAX_LETTERS, MAX_REASON_BYTES};
 use crate::event::cut;
+use crate::problem::Problem;
 
 /// Why an order is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -33,8 +34,17 @@ pub enum OrderError {
     Reason(String),
 }
 
+impl OrderError {
+    /// As it is answered.
+    #[must_use]
+    pub fn problem(&self) -> Problem {
+        Problem::new(400, "invalid_order", "The order is wrong", self.to_string())
+    }
+}
+
 /// Which letters are to be replayed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(with = "Raw"))]
 #[serde(try_from = "Raw", into = "Raw")]
 pub enum ReplayOrder {
     /// These.
@@ -50,6 +60,7 @@ pub enum ReplayOrder {
 
 /// Which letters are to be thrown away.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(with = "Raw"))]
 #[serde(try_from = "Raw", into = "Raw")]
 pub enum DiscardOrder {
     /// These.
@@ -60,6 +71,7 @@ pub enum DiscardOrder {
 
 /// An order as it is written.
 #[derive(Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 struct Raw {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -188,6 +200,7 @@ fn read(body: &[u8]) -> Result<Raw, OrderError> {
 
 /// What became of a letter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub enum Outcome {
     /// All its events are durable and counted, now or before. The letter is gone.
@@ -201,6 +214,7 @@ pub enum Outcome {
 
 /// A letter, and what became of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LetterOutcome {
     /// The letter.
     pub id: String,
@@ -216,6 +230,7 @@ pub struct LetterOutcome {
 
 /// What came of a replay.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Replayed {
     /// Letters that were tried, or were not there.
@@ -241,6 +256,7 @@ pub struct Replayed {
 
 /// What came of a discard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Discarded {
     /// Letters that went.
     pub discarded: u64,
