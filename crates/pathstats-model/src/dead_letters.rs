@@ -60,10 +60,10 @@ pub const MAX_DISCARDED: usize = 1_000;
 /// Letters that are counted to tell how many remain: counting reads them.
 pub const MAX_REMAINING: usize = 10_000;
 
-/// Most letters on a page, and how many are on one unless asked for.
-pub const MAX_PAGE: usize = 200;
-/// Letters on a page unless asked for.
-pub const DEFAULT_PAGE: usize = 50;
+/// Most letters on a page.
+pub const MAX_PAGE: u32 = 200;
+/// Letters on a page unless asked for otherwise.
+pub const DEFAULT_PAGE: u32 = 50;
 
 /// Characters of a body that a list shows.
 pub const PREVIEW_CHARS: usize = 200;

@@ -8,9 +8,13 @@
 //! | `/paths` | [`paths`], and its three tiers in [`tiers`] |
 //! | `/paths/stats` | [`stats`] |
 //! | the archive, retention, capacity, export | [`archiver`], and on to that Worker |
+//! | `/admin/dead-letters…` | [`dead_letters`], and to the consumer what changes them |
+//! | `/admin/health` | [`admin_health`] |
 //! | `/health` | [`health`] |
 
+mod admin_health;
 mod archiver;
+mod dead_letters;
 mod health;
 mod paths;
 mod stats;
@@ -69,7 +73,7 @@ async fn answer(request: Request, env: &Env, context: &Context) -> Result<Respon
 
 async fn operate(
     operation: &Operation,
-    request: Request,
+    mut request: Request,
     env: &Env,
     context: &Context,
     config: &ApiConfig,
@@ -89,6 +93,11 @@ async fn operate(
         OperationId::Health => health::answer(env).await,
         OperationId::Paths => paths::answer(&given, env, context, config).await,
         OperationId::PathStats => stats::answer(&given, env).await,
+        OperationId::AdminHealth => admin_health::answer(env).await,
+        OperationId::DeadLetters => dead_letters::list(&given, env).await,
+        OperationId::DeadLetter => dead_letters::show(&given, env).await,
+        OperationId::ReplayDeadLetters => dead_letters::replay(&mut request, env).await,
+        OperationId::DiscardDeadLetters => dead_letters::discard(&mut request, env).await,
         _ => http::problem(&Problem::not_found(operation.path)),
     }
 }
