@@ -89,7 +89,7 @@ fn of_a_message_only_what_still_cannot_be_taken_stays_under_the_ids_that_the_que
         ]
     );
     let detail = letters[0].detail.as_deref().unwrap();
-    assert_eq!(detail, "2 of its events cannot be taken and are letters of their own now; the first: field `path` is missing");
+    assert_eq!(detail, "2 of its events are letters of their own now, the first: field `path` is missing");
     for id in ["m000/1", "m000/4", "m002", "m003"] {
         assert_eq!(letter(&world, id).attempts, 12, "{id}");
         assert_eq!(world.database.borrow().first_seen[id], NOW, "{id} keeps the time it was first seen");

@@ -194,11 +194,14 @@ async fn replay_slice<B: Backend, S: LetterStore>(
             (Ok(()), [first, others @ ..]) => {
                 let detail = match (first.id == id, others.len()) {
                     (true, 0) => first.detail.clone(),
-                    (_, others) => format!(
-                        "{} of its events cannot be taken and are letters of their own now; the first: {}",
-                        others + 1,
-                        first.detail
-                    ),
+                    (_, 0) => format!("one of its events is a letter of its own now: {}", first.detail),
+                    (_, others) => {
+                        let count = others + 1;
+                        format!(
+                            "{count} of its events are letters of their own now, the first: {}",
+                            first.detail
+                        )
+                    }
                 };
                 let reason = Some(first.reason.to_owned());
                 LetterOutcome { id, outcome: Outcome::StillDead, reason, detail: Some(detail) }
