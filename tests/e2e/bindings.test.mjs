@@ -90,6 +90,14 @@ test("the consumer takes from the queue that the producer fills, and from its de
   }
 });
 
+test("the api asks the queue that the producer fills how much waits", () => {
+  for (const [environment, config] of environments("api")) {
+    const [asked] = config.queues.producers;
+    const [produced] = configs.producer.env[environment].queues.producers;
+    assert.deepEqual(asked, produced, environment);
+  }
+});
+
 test("the attempts that the code counts on are those of the queue", () => {
   const [, retries] = source("crates/pathstats-model/src/backoff.rs").match(/MAX_RETRIES: u32 = (\d+);/);
   for (const [environment, config] of environments("consumer")) assert.equal(config.queues.consumers[0].max_retries, Number(retries), environment);

@@ -7,8 +7,8 @@ import { ROOT, WORKERS, configOf } from "../../scripts/paths.mjs";
 import { readJsonc } from "./support/configs.mjs";
 
 const ENVIRONMENTS = ["dev", "staging", "production"];
-/** Constants of bindings.rs that no config uses yet: other Workers will reach the api by it. */
-const LATER = ["API"];
+/** Constants of bindings.rs that no config of the product uses: other Workers reach the api by it, as examples/reader does. */
+const OTHERS = ["API"];
 /** Crons by Worker. Other Workers have none. */
 const CRONS = { consumer: ["*/5 * * * *"], archiver: ["0 2 * * *", "*/10 * * * *", "0 */6 * * *"] };
 
@@ -23,7 +23,7 @@ test("every Worker has all environments and no other", () => {
   for (const worker of WORKERS) assert.deepEqual(Object.keys(configs[worker].env).sort(), [...ENVIRONMENTS].sort(), worker);
 });
 
-test("every binding that the code names is in some config, except those for later", () => {
+test("every binding that the code names is in some config, except those of other Workers", () => {
   const bindings = source("crates/pathstats-edge/src/bindings.rs").matchAll(/pub const (\w+): &str = "\1";/g);
   const names = [...bindings].map(([, name]) => name);
   assert.ok(names.length >= 10, `${names.length} constants found`);
@@ -34,7 +34,7 @@ test("every binding that the code names is in some config, except those for late
       ...everywhere("durable_objects").flatMap(({ bindings }) => bindings),
     ].map(({ binding, name }) => binding ?? name),
   );
-  assert.deepEqual(names.filter((name) => !bound.has(name)), LATER);
+  assert.deepEqual(names.filter((name) => !bound.has(name)), OTHERS);
 });
 
 for (const environment of ENVIRONMENTS) {

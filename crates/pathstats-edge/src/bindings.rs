@@ -9,7 +9,7 @@ pub const D1: &str = "D1";
 pub const KV: &str = "KV";
 /// The R2 bucket of archives.
 pub const R2_ARCHIVE: &str = "R2_ARCHIVE";
-/// The queue of events.
+/// The queue of events: the producer fills it, the api asks how much waits.
 pub const TRAFFIC_QUEUE: &str = "TRAFFIC_QUEUE";
 /// The objects that count, one a path and hour.
 pub const AGGREGATOR_DO: &str = "AGGREGATOR_DO";
@@ -23,7 +23,7 @@ pub const ORIGIN: &str = "ORIGIN";
 pub const API: &str = "API";
 /// The archiver, from the api.
 pub const ARCHIVER: &str = "ARCHIVER";
-/// The consumer, from itself.
+/// The consumer, from itself and from the api.
 pub const CONSUMER: &str = "CONSUMER";
 /// Limits the events recorded for one client address.
 pub const RECORD_LIMIT: &str = "RECORD_LIMIT";

@@ -70,12 +70,16 @@ impl Database {
     /// # Errors
     ///
     /// When D1 refuses.
-    pub async fn store_dead_letters(&self, letters: &[DeadLetter], now_ms: i64) -> Result<()> {
+    pub async fn store_dead_letters<'a>(
+        &self,
+        letters: impl IntoIterator<Item = &'a DeadLetter>,
+        now_ms: i64,
+    ) -> Result<()> {
         const INSERT: &str =
             "INSERT OR IGNORE INTO dead_letters (id, reason, detail, body, attempts, first_seen) \
              SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, ?2 FROM json_each(?1)";
-        let rows =
-            json_parameters(letters.iter().map(|l| (&l.id, l.reason, &l.detail, &l.body, l.attempts)))?;
+        let letters = letters.into_iter().map(|l| (&l.id, l.reason, &l.detail, &l.body, l.attempts));
+        let rows = json_parameters(letters)?;
         self.run_for_each(INSERT, &rows, &[integer(now_ms)]).await
     }
 
@@ -225,7 +229,7 @@ impl Database {
 }
 
 /// Rows as JSON arrays, as many to a parameter as its limit of bytes allows.
-fn json_parameters<T: Serialize>(rows: impl Iterator<Item = T>) -> Result<Vec<String>> {
+pub(crate) fn json_parameters<T: Serialize>(rows: impl Iterator<Item = T>) -> Result<Vec<String>> {
     let mut parameters: Vec<String> = Vec::new();
     let mut open = String::new();
     for row in rows {

@@ -1,9 +1,12 @@
 //! The queue, as its raw JavaScript objects: `worker` hides `attempts`, and reading messages
 //! through it lets one undecodable body fail a batch.
 
+use pathstats_model::health::QueueState;
 use pathstats_model::ingest::Delivery;
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::JsFuture;
+use worker::{Error, Queue, Result};
 
 #[wasm_bindgen]
 extern "C" {
@@ -29,6 +32,52 @@ extern "C" {
     fn ack(this: &RawMessage);
     #[wasm_bindgen(method)]
     fn retry(this: &RawMessage, options: &js_sys::Object);
+
+    type RawQueue;
+
+    #[wasm_bindgen(method, catch)]
+    fn metrics(this: &RawQueue) -> core::result::Result<js_sys::Promise, JsValue>;
+
+    type RawMetrics;
+
+    #[wasm_bindgen(method, getter, js_name = backlogCount)]
+    fn backlog_count(this: &RawMetrics) -> Option<f64>;
+    #[wasm_bindgen(method, getter, js_name = backlogBytes)]
+    fn backlog_bytes(this: &RawMetrics) -> Option<f64>;
+    #[wasm_bindgen(method, getter, js_name = oldestMessageTimestamp)]
+    fn oldest_message_timestamp(this: &RawMetrics) -> JsValue;
+}
+
+/// What waits in a queue, as the queue itself tells: `await queue.metrics()`, which `worker` lacks.
+///
+/// # Errors
+///
+/// When the platform has no metrics of queues, or does not answer.
+pub async fn state(queue: &Queue) -> Result<QueueState> {
+    let raw: &RawQueue = AsRef::<JsValue>::as_ref(queue).unchecked_ref();
+    let metrics: RawMetrics = JsFuture::from(raw.metrics()?).await?.unchecked_into();
+    let (Some(messages), Some(bytes)) = (metrics.backlog_count(), metrics.backlog_bytes()) else {
+        return Err(Error::RustError("the queue tells neither messages nor bytes".to_owned()));
+    };
+    Ok(QueueState {
+        messages: whole(messages),
+        bytes: whole(bytes),
+        oldest_ms: moment(&metrics.oldest_message_timestamp()),
+    })
+}
+
+/// A date, or milliseconds. No message waits: 0, an invalid date, or nothing at all.
+fn moment(value: &JsValue) -> Option<i64> {
+    let ms = value.dyn_ref::<js_sys::Date>().map(js_sys::Date::get_time).or_else(|| value.as_f64())?;
+    // A time in milliseconds is far below 2^53.
+    #[allow(clippy::cast_possible_truncation)]
+    (ms > 0.0).then_some(ms as i64)
+}
+
+/// A count as the platform tells it.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+fn whole(count: f64) -> u64 {
+    count.max(0.0) as u64
 }
 
 /// A batch, and what becomes of each of its messages.

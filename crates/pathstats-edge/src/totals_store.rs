@@ -135,8 +135,8 @@ impl TotalsStore for D1TotalsStore {
              FROM totals_parts WHERE period = ?1 AND pass = ?2";
         let rows = self.run(SELECT, &[text(period), integer(pass)]).await?.results::<Row>()?;
         Ok(rows.into_iter().next().and_then(|row| {
-            let paths = PathSketch::from_bytes(&from_hex(&row.path_sketch)?).ok()?;
-            let stats = PathHourStats::from_bytes(&from_hex(&row.sketches)?).ok()?;
+            let paths = PathSketch::from_bytes(&from_hex(&row.path_sketch).ok()?).ok()?;
+            let stats = PathHourStats::from_bytes(&from_hex(&row.sketches).ok()?).ok()?;
             Some(Part { after: row.after, total: Total { stats, paths } })
         }))
     }
@@ -172,7 +172,7 @@ impl TotalsStore for D1TotalsStore {
         let rows = self.run(&select, &values).await?.results::<Row>()?;
         let listed = rows.first().map_or(0, |row| row.listed);
         let is_last = rows.len() == listed && listed < limit;
-        let bytes = |text: String| from_hex(&text).ok_or("a BLOB is no hexadecimal text");
+        let bytes = |text: String| from_hex(&text);
         let rows = rows.into_iter().map(|row| {
             Ok(SourceRow {
                 key: row.key,

@@ -47,6 +47,15 @@ pub struct DeadLetter {
     pub attempts: u32,
 }
 
+/// A dead letter, and which delivery of the batch it came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SetAside {
+    /// Index of the delivery.
+    pub delivery: usize,
+    /// What of it cannot be counted.
+    pub letter: DeadLetter,
+}
+
 /// Events of one path and hour within a batch.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Group {
@@ -71,7 +80,7 @@ pub trait Backend {
     async fn store_events(&self, events: &[&TrafficEvent]) -> Result<(), Self::Error>;
 
     /// Stores dead letters; those that are there stay as they are.
-    async fn store_dead_letters(&self, letters: &[DeadLetter]) -> Result<(), Self::Error>;
+    async fn store_dead_letters(&self, letters: &[SetAside]) -> Result<(), Self::Error>;
 
     /// Counts each group in its object, and answers for each in order.
     async fn count(&self, groups: &[Group]) -> Vec<CountReply>;
@@ -104,25 +113,26 @@ struct Arrived {
 /// Takes a batch in.
 pub async fn ingest<B: Backend>(backend: &B, deliveries: &[Delivery], now_ms: i64) -> Ingested {
     let mut settled = Settled(vec![Settlement::Acknowledge; deliveries.len()]);
-    let mut letters: Vec<(usize, DeadLetter)> = Vec::new();
+    let mut letters: Vec<SetAside> = Vec::new();
     // 1. Decode each message on its own: one that is no event never stops another.
     let mut arrived: Vec<Arrived> = Vec::with_capacity(deliveries.len());
     for (delivery, message) in deliveries.iter().enumerate() {
         match decode_message(&message.body, now_ms) {
             Ok(items) => {
                 arrived.extend(items.events.into_iter().map(|(_, event)| Arrived { delivery, event }));
-                letters.extend(items.refused.iter().map(|item| (delivery, refused_item(message, item))));
+                let refused = items.refused.iter().map(|item| refused_item(message, item));
+                letters.extend(refused.map(|letter| SetAside { delivery, letter }));
             }
-            Err(error) => letters.push((
-                delivery,
-                DeadLetter {
+            Err(error) => {
+                let letter = DeadLetter {
                     id: message.message_id.clone(),
                     reason: error.code(),
                     detail: error.to_string(),
                     body: message.body.clone(),
                     attempts: message.failed_before,
-                },
-            )),
+                };
+                letters.push(SetAside { delivery, letter });
+            }
         }
     }
     // 2. Group by path and hour, and look at the rows of hours old enough to be sealed. Reading
@@ -135,7 +145,9 @@ pub async fn ingest<B: Backend>(backend: &B, deliveries: &[Delivery], now_ms: i6
         let events = members.iter().filter_map(|at| arrived.get(*at));
         left_out.push(unknown || group.row == RowState::Sealed);
         if group.row == RowState::Sealed {
-            letters.extend(events.map(|a| (a.delivery, sealed(&a.event, &group.key))));
+            letters.extend(
+                events.map(|a| SetAside { delivery: a.delivery, letter: sealed(&a.event, &group.key) }),
+            );
         } else if unknown {
             events.for_each(|a| settled.retry(a.delivery));
         }
@@ -236,21 +248,16 @@ async fn look_up<B: Backend>(backend: &B, groups: &mut [Group], now_ms: i64) -> 
     }
 }
 
-async fn store_letters<B: Backend>(
-    backend: &B,
-    letters: &[(usize, DeadLetter)],
-    settled: &mut Settled,
-) -> u64 {
+async fn store_letters<B: Backend>(backend: &B, letters: &[SetAside], settled: &mut Settled) -> u64 {
     if letters.is_empty() {
         return 0;
     }
-    let bodies: Vec<DeadLetter> = letters.iter().map(|(_, letter)| letter.clone()).collect();
-    match backend.store_dead_letters(&bodies).await {
+    match backend.store_dead_letters(letters).await {
         Ok(()) => letters.len() as u64,
         Err(error) => {
             backend.report("dead letters were not stored", &error);
-            for (delivery, _) in letters {
-                settled.retry(*delivery);
+            for set_aside in letters {
+                settled.retry(set_aside.delivery);
             }
             0
         }

@@ -13,6 +13,8 @@
 //! | when things happen | [`cadence`], [`backoff`], [`snapshot`], [`snapshot_memo`], [`freshness`] |
 //! | the whole system over time | [`totals`] |
 //! | how long things stay | [`retention`], [`rollup`], [`capacity`] |
+//! | what could not be counted, and trying it again | [`dead_letters`] |
+//! | whether all is well | [`health`] |
 //! | what crosses between Workers | [`calls`], [`problem`] |
 //! | what every HTTP answer has in common | [`http`] |
 //! | who may do what, and what was done | [`access`], [`audit`] |
@@ -30,9 +32,11 @@ pub mod cells;
 pub mod client_ip;
 pub mod clients;
 pub mod config;
+pub mod dead_letters;
 pub mod event;
 pub mod event_id;
 pub mod freshness;
+pub mod health;
 pub mod hour;
 pub mod http;
 pub mod ingest;

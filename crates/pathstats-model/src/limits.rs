@@ -99,9 +99,6 @@ pub const SNAPSHOT_TTL_SECONDS: u64 = 72 * 3_600;
 /// The heartbeat is written at most once in this time.
 pub const HEARTBEAT_MS: i64 = 60_000;
 
-/// A heartbeat older than this is an alert.
-pub const HEARTBEAT_LATE_MS: i64 = 180_000;
-
 const _: () = assert!(
     TOTALS_QUERIES as usize + 11 + 3 <= SUBREQUEST_BUDGET - RESERVED_SUBREQUESTS,
     "a snapshot and totals fit into one alarm"

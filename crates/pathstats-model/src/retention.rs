@@ -139,12 +139,17 @@ pub struct Day {
     pub due: bool,
 }
 
+/// When a day's raw events are old enough to be archived, in milliseconds since the epoch.
+#[must_use]
+pub const fn due_ms(date: EventDate, keep_days: i64) -> i64 {
+    date.end_ms() + MAX_FUTURE_MS + keep_days * DAY_MS
+}
+
 /// A day, by the clock. It ends five minutes after midnight, since clocks differ. `keep_days` is how
 /// long raw events are kept after their day.
 #[must_use]
 pub const fn day(date: EventDate, now_ms: i64, keep_days: i64) -> Day {
-    let ended = date.end_ms() + MAX_FUTURE_MS;
-    Day { date, closed: now_ms >= ended, due: now_ms >= ended + keep_days * DAY_MS }
+    Day { date, closed: now_ms >= due_ms(date, 0), due: now_ms >= due_ms(date, keep_days) }
 }
 
 #[cfg(test)]

@@ -8,12 +8,16 @@
 //! | `/paths` | [`paths`], and its three tiers in [`tiers`] |
 //! | `/paths/stats` | [`stats`] |
 //! | the archive, retention, capacity, export | [`archiver`], and on to that Worker |
+//! | `/admin/dead-letters…` | [`dead_letters`], and to the consumer what changes them |
+//! | `/admin/health` | [`admin_health`] |
 //! | `/health` | [`health`] |
 //! | whatever changes something | [`gate`] first: who may, and the audit |
 //! | `/admin/audit` | [`audit`] |
 
+mod admin_health;
 mod archiver;
 mod audit;
+mod dead_letters;
 mod gate;
 mod health;
 mod paths;
@@ -93,7 +97,7 @@ async fn answer(
 
 async fn operate(
     operation: &Operation,
-    request: Request,
+    mut request: Request,
     identity: Option<&Identity>,
     env: &Env,
     context: &Context,
@@ -119,6 +123,11 @@ async fn operate(
         OperationId::Paths => paths::answer(&given, env, context, config).await,
         OperationId::PathStats => stats::answer(&given, env).await,
         OperationId::Audit => audit::answer(&given, env).await,
+        OperationId::AdminHealth => admin_health::answer(env).await,
+        OperationId::DeadLetters => dead_letters::list(&given, env).await,
+        OperationId::DeadLetter => dead_letters::show(&given, env).await,
+        OperationId::ReplayDeadLetters => dead_letters::replay(&mut request, env).await,
+        OperationId::DiscardDeadLetters => dead_letters::discard(&mut request, env).await,
         _ => http::problem(&Problem::not_found(operation.path)),
     }
 }

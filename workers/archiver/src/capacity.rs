@@ -75,6 +75,21 @@ pub async fn report(env: &Env) -> Result<Response> {
     }
 }
 
+/// What `GET /admin/capacity` answers, for health; `None` when it cannot be found out.
+pub async fn known(env: &Env) -> Option<Value> {
+    match see(env).await {
+        Ok(seen) => Some(body(&seen)),
+        Err(Unseen::Config(error)) => {
+            telemetry::error("the capacity is not configured", &error);
+            None
+        }
+        Err(Unseen::D1(error)) => {
+            telemetry::error("D1 cannot be read", &error);
+            None
+        }
+    }
+}
+
 /// Reads only. May be repeated.
 async fn see(env: &Env) -> core::result::Result<Seen, Unseen> {
     let limit = limit_bytes(&EnvVariables(env)).map_err(Unseen::Config)?;

@@ -7,6 +7,7 @@
 //! | `GET /admin/archive/query`, `/admin/archive/download`, `/paths/events/export` | [`reading`]: what was recorded |
 //! | `GET /admin/retention`, `POST /admin/retention/run` | [`retention`]: roll-up and deletion of old statistics |
 //! | `GET /admin/capacity`, the cron of every six hours | [`capacity`]: how full the database is |
+//! | `GET /state` | [`state`]: what the api's health asks for |
 //! | the cron of every night, and that of every ten minutes | [`nightly`]: what is due, what is unfinished |
 //!
 //! It is reached by the api's service binding alone: it has no route.
@@ -17,11 +18,13 @@ mod orders;
 mod reading;
 mod retention;
 mod settings;
+mod state;
 mod status;
 
 use pathstats_edge::bindings::EnvVariables;
 use pathstats_edge::{http, telemetry};
 use pathstats_model::capacity::CapacityDecision;
+use pathstats_model::health::ARCHIVER_STATE_PATH;
 use pathstats_model::http::request_id::REQUEST_ID;
 use pathstats_model::problem::Problem;
 use pathstats_model::retention::RetentionConfig;
@@ -51,7 +54,8 @@ async fn answer(mut request: Request, env: Env, context: Context) -> Result<Resp
         | "/admin/archive/download"
         | "/paths/events/export"
         | "/admin/retention"
-        | "/admin/capacity" => Method::Get,
+        | "/admin/capacity"
+        | ARCHIVER_STATE_PATH => Method::Get,
         "/admin/archive/trigger"
         | "/admin/archive/convert"
         | "/admin/cleanup/trigger"
@@ -70,6 +74,7 @@ async fn answer(mut request: Request, env: Env, context: Context) -> Result<Resp
         "/admin/retention" => retention::plan(&env).await,
         "/admin/retention/run" => retention::run(&env).await,
         "/admin/capacity" => capacity::report(&env).await,
+        ARCHIVER_STATE_PATH => state::answer(&env, &config).await,
         "/admin/archive/status" => status::answer(&request, &env, &config).await,
         "/admin/archive/query" | "/admin/archive/download" | "/paths/events/export" => {
             reading::answer(&request, &path, &env).await

@@ -12,7 +12,7 @@ use pathstats_edge::telemetry::{self, Level};
 use pathstats_model::backoff::delay_seconds;
 use pathstats_model::calls::{CountReply, RowState};
 use pathstats_model::hour::PathHour;
-use pathstats_model::ingest::{ingest, Backend, DeadLetter, Delivery, Group, Ingested, Settlement};
+use pathstats_model::ingest::{ingest, Backend, DeadLetter, Delivery, Group, Ingested, SetAside, Settlement};
 use pathstats_model::limits::HEARTBEAT_MS;
 use pathstats_model::TrafficEvent;
 use serde_json::json;
@@ -21,14 +21,19 @@ use worker::{Env, Error, Fetcher, ObjectNamespace, Result};
 use crate::settings::config;
 
 /// The platform behind [`ingest`].
-struct Platform {
+pub struct Platform {
     database: Database,
     objects: ObjectNamespace,
     consumer: Fetcher,
 }
 
 impl Platform {
-    fn new(env: &Env) -> Result<Self> {
+    /// The bindings that batches need.
+    ///
+    /// # Errors
+    ///
+    /// When one is missing.
+    pub fn new(env: &Env) -> Result<Self> {
         Ok(Self {
             database: Database::new(env.d1(D1)?),
             objects: env.durable_object(AGGREGATOR_DO)?,
@@ -48,8 +53,8 @@ impl Backend for Platform {
         self.database.store_events(events).await
     }
 
-    async fn store_dead_letters(&self, letters: &[DeadLetter]) -> Result<()> {
-        self.database.store_dead_letters(letters, now_ms()).await
+    async fn store_dead_letters(&self, letters: &[SetAside]) -> Result<()> {
+        self.database.store_dead_letters(letters.iter().map(|set_aside| &set_aside.letter), now_ms()).await
     }
 
     async fn count(&self, groups: &[Group]) -> Vec<CountReply> {

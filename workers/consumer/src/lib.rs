@@ -6,12 +6,14 @@
 //! | a batch of `traffic-events` | [`intake`] |
 //! | a batch of `traffic-events-dlq` | [`intake`]: kept as dead letters |
 //! | `POST /chunk`, from the consumer itself | the objects, in an invocation of its own |
+//! | `POST /dead-letters/replay`, `/dead-letters/discard`, from the api | [`dead_letters`] |
 //! | the cron of every five minutes | [`upkeep`]: snapshot, outbox |
 //!
 //! The objects are [`AggregatorDO`](aggregator_object::AggregatorDO), one a path and hour, and
 //! [`SnapshotDO`](snapshot_object::SnapshotDO), one, which makes the [`totals`] too.
 
 mod aggregator_object;
+mod dead_letters;
 mod intake;
 mod settings;
 mod snapshot_object;
@@ -22,6 +24,7 @@ use pathstats_edge::bindings::{AGGREGATOR_DO, DEAD_LETTER_QUEUE_ENDING};
 use pathstats_edge::queue::{Batch, RawBatch};
 use pathstats_edge::{fan_out, http, telemetry};
 use pathstats_model::calls::CHUNK_PATH;
+use pathstats_model::dead_letters::{DISCARD_PATH, REPLAY_PATH};
 use pathstats_model::problem::Problem;
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::JsValue;
@@ -38,17 +41,24 @@ pub async fn queue(batch: RawBatch, env: Env, _context: JsValue) {
     }
 }
 
-/// A call of the consumer to itself. Nobody else reaches it: it has no route.
+/// A call of the consumer to itself, or of the api. Nobody else reaches it: it has no route.
 #[event(fetch)]
 async fn fetch(mut request: Request, env: Env, _context: Context) -> Result<Response> {
     let path = request.path();
-    if request.method() != Method::Post || path != CHUNK_PATH {
+    if request.method() != Method::Post {
         return http::problem(&Problem::not_found(&path));
     }
     let body = request.bytes().await?;
-    match fan_out::count_chunk(&env.durable_object(AGGREGATOR_DO)?, &body).await {
-        Ok(replies) => Response::from_bytes(replies),
-        Err(detail) => http::problem(&Problem::new(400, "invalid_chunk", "The chunk cannot be read", detail)),
+    match path.as_str() {
+        CHUNK_PATH => match fan_out::count_chunk(&env.durable_object(AGGREGATOR_DO)?, &body).await {
+            Ok(replies) => Response::from_bytes(replies),
+            Err(detail) => {
+                http::problem(&Problem::new(400, "invalid_chunk", "The chunk cannot be read", detail))
+            }
+        },
+        REPLAY_PATH => dead_letters::replay(&body, &env).await,
+        DISCARD_PATH => dead_letters::discard(&body, &env).await,
+        _ => http::problem(&Problem::not_found(&path)),
     }
 }
 

@@ -88,8 +88,8 @@ async fn a_dead_letter_keeps_the_time_it_was_first_seen() {
         body: "{\u{1}".to_owned(),
         attempts: 2,
     };
-    database().store_dead_letters(core::slice::from_ref(&letter), 1_000).await.unwrap();
-    database().store_dead_letters(&[letter], 2_000).await.unwrap();
+    database().store_dead_letters([&letter], 1_000).await.unwrap();
+    database().store_dead_letters([&letter], 2_000).await.unwrap();
     let rows: Vec<Row> = env()
         .d1(D1)
         .unwrap()

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use pathstats_model::aggregator::FlushRow;
 use pathstats_model::calls::RowState;
-use pathstats_model::ingest::DeadLetter;
+use pathstats_model::ingest::{DeadLetter, SetAside};
 use pathstats_model::stats::Counters;
 use pathstats_model::{PathHour, TrafficEvent};
 
@@ -31,6 +31,8 @@ pub struct Database {
     pub hourly: BTreeMap<String, HourlyRow>,
     /// `dead_letters` by id.
     pub dead_letters: BTreeMap<String, DeadLetter>,
+    /// `dead_letters.first_seen` by id, in milliseconds.
+    pub first_seen: BTreeMap<String, i64>,
     /// Statements that wrote an hourly row.
     pub flushes: u64,
 }
@@ -45,10 +47,16 @@ impl Database {
     }
 
     /// `INSERT OR IGNORE INTO dead_letters`.
-    pub fn store_dead_letters(&mut self, letters: &[DeadLetter]) {
-        for letter in letters {
-            self.dead_letters.entry(letter.id.clone()).or_insert_with(|| letter.clone());
+    pub fn store_dead_letters(&mut self, letters: &[SetAside], now_ms: i64) {
+        for SetAside { letter, .. } in letters {
+            self.keep_letter(letter.clone(), now_ms);
         }
+    }
+
+    /// Keeps a letter, unless one of its id is there.
+    pub fn keep_letter(&mut self, letter: DeadLetter, first_seen: i64) {
+        self.first_seen.entry(letter.id.clone()).or_insert(first_seen);
+        self.dead_letters.entry(letter.id.clone()).or_insert(letter);
     }
 
     /// `SELECT sealed_at FROM path_stats_hourly`.

@@ -11,6 +11,12 @@ pub enum Step {
     StoreEvents,
     /// The consumer stores dead letters.
     StoreDeadLetters,
+    /// A replay looks for letters.
+    FindLetters,
+    /// A replay reads bodies of letters.
+    ReadLetters,
+    /// A replay changes its letters.
+    SettleLetters,
     /// The consumer calls an object; persisting means that the reply alone is lost.
     Call,
     /// An object reads its log.

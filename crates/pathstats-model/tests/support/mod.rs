@@ -11,6 +11,7 @@ pub mod database;
 pub mod events;
 pub mod executor;
 pub mod faults;
+pub mod letters;
 pub mod object;
 pub mod queue;
 pub mod recount;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use pathstats_model::aggregator::{AfterSeal, AlarmPlan};
 use pathstats_model::calls::{CountCall, CountReply, RowState};
-use pathstats_model::ingest::{ingest, Backend, DeadLetter, Delivery, Group, Ingested};
+use pathstats_model::ingest::{ingest, Backend, Delivery, Group, Ingested, SetAside};
 use pathstats_model::{PathHour, TrafficEvent};
 
 use super::database::{Database, HourlyRow};
@@ -290,11 +290,11 @@ impl Backend for World {
         fate.told(())
     }
 
-    async fn store_dead_letters(&self, letters: &[DeadLetter]) -> Result<(), Outage> {
+    async fn store_dead_letters(&self, letters: &[SetAside]) -> Result<(), Outage> {
         pause().await;
         let fate = self.faults.borrow_mut().fate(Step::StoreDeadLetters);
         if fate.persists() {
-            self.database.borrow_mut().store_dead_letters(letters);
+            self.database.borrow_mut().store_dead_letters(letters, self.now.get());
         }
         pause().await;
         fate.told(())

@@ -75,9 +75,14 @@ const ORDERED: &[Answer] = &[
         about: "Begun, or not done within the budget: the cron goes on.",
     },
 ];
-const SELECTION: &str =
-    "Dead letters are named by `ids`, or `\"all\":true` takes the oldest, of one `reason` if it is given. \
-     At most 100 a call: `remaining` tells what is left.";
+const REPLAY: &str =
+    "Letters are named by `ids`, at most 100, or `\"all\":true` takes the next 100, of one `reason` if it is given. \
+     `remaining` tells what is left: go on with `\"cursor\"` as `nextCursor` tells it, until that is null. An event \
+     is counted once however often its letter is replayed. What still cannot be taken stays a letter, with what is \
+     wrong now.";
+const DISCARD: &str =
+    "Letters are named by `ids`, at most 100, or `\"all\":true` takes the oldest 1,000 of a `reason`: \
+     `remaining` tells how many of it are left. What is discarded is gone.";
 
 pub(super) const OPERATIONS: &[Operation] = &[
     Operation {
@@ -142,7 +147,8 @@ pub(super) const OPERATIONS: &[Operation] = &[
         "/admin/dead-letters/show",
         "One dead letter, whole",
         "With the body of the message.",
-        &[Parameter { name: "id", required: true, form: Form::Text(200), about: "Its id, as the list tells it." }],
+        // An id of a sealed event holds its path.
+        &[Parameter { name: "id", required: true, form: Form::Text(600), about: "Its id, as the list tells it." }],
         &[Answer { status: 200, content: Content::Json("DeadLetterDetails"), about: "The letter." }],
         &[404],
     ),
@@ -150,19 +156,19 @@ pub(super) const OPERATIONS: &[Operation] = &[
         OperationId::ReplayDeadLetters,
         "/admin/dead-letters/replay",
         "Takes dead letters in once more",
-        SELECTION,
+        REPLAY,
         Some(Body { schema: "DeadLetterSelection", example: r#"{"ids":["0123456789abcdef"]}"# }),
         &[Answer { status: 200, content: Content::Json("ReplayAnswer"), about: "What became of each." }],
-        &[502, 504],
+        &[413, 502, 503, 504],
     ),
     change(
         OperationId::DiscardDeadLetters,
         "/admin/dead-letters/discard",
         "Deletes dead letters",
-        SELECTION,
-        Some(Body { schema: "DeadLetterSelection", example: r#"{"all":true,"reason":"invalid_json"}"# }),
+        DISCARD,
+        Some(Body { schema: "DeadLetterSelection", example: r#"{"all":true,"reason":"not_json"}"# }),
         &[Answer { status: 200, content: Content::Json("DiscardAnswer"), about: "How many are gone." }],
-        &[502, 504],
+        &[413, 502, 503, 504],
     ),
     read(
         OperationId::Audit,
