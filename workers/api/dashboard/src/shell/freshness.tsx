@@ -2,7 +2,8 @@
 import { useCallback } from "preact/hooks";
 import { useAnnounce } from "../state/announce.tsx";
 import { useNow, useSnapshot } from "../state/data.ts";
-import { GIVE_UP_MS, useRefresh, type Refresh } from "../state/refresh.ts";
+import { GIVE_UP_MS } from "../model/newer.ts";
+import { useRefresh, type Refresh } from "../state/refresh.ts";
 import { useSession } from "../state/session.tsx";
 import { useSettings } from "../state/settings.tsx";
 import { Icon } from "../ui/icon.tsx";

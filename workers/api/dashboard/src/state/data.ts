@@ -2,13 +2,12 @@
 import { useEffect, useState } from "preact/hooks";
 import useSWR, { useSWRConfig, type SWRConfiguration } from "swr";
 import { ApiError, kindOfError } from "../api/errors.ts";
-import { withQuery } from "../api/client.ts";
 import type { Snapshot } from "../api/types.ts";
+import { SNAPSHOT_KEY } from "../model/newer.ts";
 import { useSession } from "./session.tsx";
 import { useSettings } from "./settings.tsx";
 
 export const REFRESH_MS = 30_000;
-export const SNAPSHOT_KEY = withQuery("/paths", { limit: 100 });
 
 export interface Data<T> {
   data: T | undefined;

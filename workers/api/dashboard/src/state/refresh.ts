@@ -1,12 +1,10 @@
 // The refresh button: a new snapshot is asked for, and waited for until its version grows.
 import { useCallback, useRef, useState } from "preact/hooks";
 import { useSWRConfig } from "swr";
-import { withQuery, type Client } from "../api/client.ts";
+import type { Client } from "../api/client.ts";
 import type { Snapshot } from "../api/types.ts";
-import { SNAPSHOT_KEY, useReload } from "./data.ts";
-
-export const GIVE_UP_MS = 30_000;
-const STEP_MS = 1_000;
+import { SNAPSHOT_KEY, newerSnapshot } from "../model/newer.ts";
+import { useReload } from "./data.ts";
 
 export type Refresh =
   | { step: "idle" }
@@ -14,19 +12,6 @@ export type Refresh =
   | { step: "done"; version: number; seconds: number }
   | { step: "gaveUp" }
   | { step: "failed"; error: unknown };
-
-/** Asks and waits. Resolves to the newer snapshot, or to null when none came in time. */
-export async function newerSnapshot(client: Client, show: (snapshot: Snapshot) => void, pause: (ms: number) => Promise<void>, clock: () => number): Promise<Snapshot | null> {
-  const until = clock() + GIVE_UP_MS;
-  const before = await client.get<Snapshot>(withQuery("/paths", { limit: 100, refresh: true }));
-  show(before);
-  while (clock() < until) {
-    await pause(STEP_MS);
-    const now = await client.get<Snapshot>(SNAPSHOT_KEY);
-    if (now.version > before.version) return now;
-  }
-  return null;
-}
 
 export function useRefresh(client: Client, tell: (end: Refresh) => void) {
   const [state, setState] = useState<Refresh>({ step: "idle" });

@@ -1,27 +1,13 @@
 // A day's events by hour, and where the archive and the statistics differ.
 import type { ArchiveFile, Difference, Reconciliation } from "../../api/types.ts";
+import { hourSums } from "../../model/files.ts";
 import { useSettings } from "../../state/settings.tsx";
 import { PathLink } from "../../ui/path-link.tsx";
 import { Table, type Column } from "../../ui/table.tsx";
 
-/** Events by hour of the day, 24 numbers. A file in another format holds the same events, and is not counted again. */
-export function byHour(files: readonly ArchiveFile[]): number[] {
-  const formats = files.map(({ format }) => format);
-  const first = formats[0];
-  const sums = Array.from({ length: 24 }, () => 0);
-  for (const file of files) {
-    if (file.format !== first) continue;
-    for (const [hour, count] of Object.entries(file.hours ?? {})) {
-      const index = Number(hour.slice(-2));
-      if (index in sums) sums[index] = (sums[index] ?? 0) + count;
-    }
-  }
-  return sums;
-}
-
 export function Hours({ files }: { files: readonly ArchiveFile[] }) {
   const { t, format } = useSettings();
-  const hours = byHour(files);
+  const hours = hourSums(files);
   const highest = Math.max(...hours);
   if (highest === 0) return null;
   return (

@@ -2,17 +2,13 @@
 import { useState } from "preact/hooks";
 import type { ArchiveFile } from "../../api/types.ts";
 import { withQuery } from "../../api/client.ts";
+import { supplementOf } from "../../model/files.ts";
 import { useAnnounce } from "../../state/announce.tsx";
 import { useSession } from "../../state/session.tsx";
 import { useSettings } from "../../state/settings.tsx";
 import { Icon } from "../../ui/icon.tsx";
 import { explain } from "../../ui/problem.tsx";
 import { saveStream } from "../../ui/save.ts";
-
-/** `….late-2.jsonl.gz` is the second supplement; the day's own file is number 0. */
-export function supplementOf(path: string): number {
-  return Number(path.match(/\.late-(\d+)\./)?.[1] ?? 0);
-}
 
 export function Download({ date, file }: { date: string; file: ArchiveFile }) {
   const { client } = useSession();

@@ -31,15 +31,20 @@ export function Overview() {
       <RangeBar />
       {error !== undefined && <ProblemNotice error={error} onRetry={again} stale={data !== undefined} />}
       {snapshot.error !== undefined && error === undefined && <ProblemNotice error={snapshot.error} onRetry={snapshot.again} stale={snapshot.data !== undefined} />}
-      {noTraffic && <FirstSteps />}
-      <Tiles total={data?.total ?? null} series={data?.series ?? []} previous={data?.previous ?? null} />
-      <OverviewCharts data={data} busy={busy} budget={<Budget budget={data?.errorBudget} />} />
-      <TopPaths snapshot={snapshot.data} busy={snapshot.busy} />
-      <div class="grid grid-3">
-        <Changed data={data} />
-        <Busiest data={data} />
-        <Slowest data={data} />
-      </div>
+      {noTraffic ? (
+        <FirstSteps />
+      ) : (
+        <>
+          <Tiles total={data?.total ?? null} series={data?.series ?? []} previous={data?.previous ?? null} />
+          <OverviewCharts data={data} busy={busy} budget={<Budget budget={data?.errorBudget} />} />
+          <TopPaths snapshot={snapshot.data} busy={snapshot.busy} />
+          <div class="grid grid-3">
+            <Changed data={data} />
+            <Busiest data={data} />
+            <Slowest data={data} />
+          </div>
+        </>
+      )}
     </>
   );
 }
