@@ -26,7 +26,7 @@ export function ChartCard({ title, note, spec, height = 220, busy = false, csvWh
   const { t } = useSettings();
   const [asTable, setAsTable] = useState(false);
   const tools = (
-    <button type="button" class="button button-quiet" aria-pressed={asTable} onClick={() => setAsTable(!asTable)}>
+    <button type="button" class="button button-quiet" onClick={() => setAsTable(!asTable)}>
       <Icon name={asTable ? "chart" : "table"} />
       <span class="wide-only">{asTable ? t("chart.asChart") : t("chart.asTable")}</span>
       <span class="sr-only">: {title}</span>
