@@ -148,16 +148,23 @@ export interface ReasonCount {
   oldest: string;
 }
 
+export interface Drop {
+  hour: string;
+  reason: string;
+  requests: number;
+}
+
 export interface Health {
-  status: Exclude<Level, "unknown">;
+  status: Level;
   checkedAt: string;
   checks: Check[];
   queue: { backlogCount: number; backlogBytes: number; oldestMessageAgeSeconds: number | null } | null;
   snapshot: { version: number; updatedAt: string; ageSeconds: number } | null;
   heartbeat: { at: string; ageSeconds: number } | null;
-  deadLetters: { total: number; byReason: ReasonCount[] };
-  outbox: { messages: number; oldest: string | null };
-  recordingDrops: { hour: string; reason: string; requests: number }[];
+  /** Null, here and below: what holds it does not answer. */
+  deadLetters: { total: number; byReason: ReasonCount[] } | null;
+  outbox: { messages: number; oldest: string | null } | null;
+  recordingDrops: Drop[] | null;
   capacity: Capacity | null;
 }
 
@@ -198,6 +205,8 @@ export interface Replayed {
   stillDead: number;
   failed: number;
   remaining: number;
+  /** Where the next call goes on, so that letters that stay dead are not tried again and again. */
+  nextCursor?: string | null;
   letters: { id: string; outcome: "replayed" | "stillDead" | "failed"; reason?: string; detail?: string }[];
 }
 export interface Discarded {

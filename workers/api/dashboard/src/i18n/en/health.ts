@@ -74,6 +74,7 @@ export const health = {
   "capacity.emergency": "Over 90 %: {day} is archived before its time.",
   "drops.title": "Not recorded",
   "drops.note": "last 24 hours",
+  "drops.unknown": "The database does not tell.",
   "drops.nothing": "Every request was recorded.",
   "audit.title": "Audit log",
   "audit.note": "orders given, newest first",

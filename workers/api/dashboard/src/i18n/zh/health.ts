@@ -76,6 +76,7 @@ export const health: Record<keyof typeof english, string> = {
   "capacity.emergency": "超过 90%：{day} 将提前归档。",
   "drops.title": "未记录的请求",
   "drops.note": "最近 24 小时",
+  "drops.unknown": "数据库未提供。",
   "drops.nothing": "所有请求都已记录。",
   "audit.title": "审计日志",
   "audit.note": "操作记录，最新在前",

@@ -1,8 +1,8 @@
 // Replaying and discarding dead letters.
 import { useId, useState } from "preact/hooks";
 import { useSWRConfig } from "swr";
-import type { Discarded, Replayed } from "../../api/types.ts";
-import type { Client } from "../../api/client.ts";
+import type { Replayed } from "../../api/types.ts";
+import { discard, replay } from "../../model/letters.ts";
 import { useAnnounce } from "../../state/announce.tsx";
 import { useSession } from "../../state/session.tsx";
 import { useSettings } from "../../state/settings.tsx";
@@ -18,21 +18,6 @@ interface Props {
 }
 
 type What = "replay" | "discard";
-/** One call takes so many. */
-const A_CALL = 100;
-
-/** Replays in as many calls as it takes. Stops when a call moved nothing: what is left then would stay for ever. */
-export async function replayAll(client: Client, reason: string | null, progress: (so: Replayed) => void): Promise<Replayed> {
-  const sum: Replayed = { selected: 0, replayed: 0, counted: 0, duplicates: 0, stillDead: 0, failed: 0, remaining: 0, letters: [] };
-  for (;;) {
-    const { value } = await client.post<Replayed>("/admin/dead-letters/replay", { all: true, ...(reason ? { reason } : {}) });
-    for (const key of ["selected", "replayed", "counted", "duplicates", "stillDead", "failed"] as const) sum[key] += value[key];
-    sum.remaining = value.remaining;
-    progress({ ...sum });
-    if (value.remaining === 0 || value.replayed === 0) return sum;
-  }
-}
-
 export function LetterActions({ selected, reason, onDone }: Props) {
   const { client, isAdmin } = useSession();
   const { t, format } = useSettings();
@@ -62,21 +47,17 @@ export function LetterActions({ selected, reason, onDone }: Props) {
     onDone();
     await mutate(HEALTH_KEY);
   };
-  const replay = () =>
-    work("replay", async () => {
-      if (!some) return replayed(await replayAll(client, reason, (so) => setTold(replayed(so))));
-      return replayed((await client.post<Replayed>("/admin/dead-letters/replay", { ids: selected.slice(0, A_CALL) })).value);
-    });
-  const discard = () =>
+  const replayThem = () => work("replay", async () => replayed(await replay(client, some ? selected : { reason }, (so) => setTold(replayed(so)))));
+  const discardThem = () =>
     work("discard", async () => {
-      const { value } = await client.post<Discarded>("/admin/dead-letters/discard", some ? { ids: selected.slice(0, A_CALL) } : { all: true, reason });
-      return t("letters.discarded", { discarded: format.number(value.discarded), remaining: format.number(value.remaining) });
+      const { discarded, remaining } = await discard(client, some ? selected : { reason: reason ?? "" });
+      return t("letters.discarded", { discarded: format.number(discarded), remaining: format.number(remaining) });
     });
   const described = { "aria-describedby": isAdmin ? undefined : why };
   return (
     <div class="actions">
       <div class="actions-row">
-        <button type="button" class="button" disabled={!isAdmin || running !== null} {...described} onClick={() => void replay()}>
+        <button type="button" class="button" disabled={!isAdmin || running !== null} {...described} onClick={() => void replayThem()}>
           {running === "replay" && <Icon name="refresh" spin />}
           {some ? t("letters.replaySome", { count: selected.length }) : reason ? t("letters.replayReason") : t("letters.replayAll")}
         </button>
@@ -96,7 +77,7 @@ export function LetterActions({ selected, reason, onDone }: Props) {
           actions={
             <>
               <button type="button" class="button" onClick={() => setConfirming(false)}>{t("action.cancel")}</button>
-              <button type="button" class="button button-danger" onClick={() => void discard()}>{t("letters.discard")}</button>
+              <button type="button" class="button button-danger" onClick={() => void discardThem()}>{t("letters.discard")}</button>
             </>
           }
         >
