@@ -3,8 +3,10 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { demoOrigin, real } from "../e2e/support/configs.mjs";
 import { startProduct } from "../e2e/support/product.mjs";
+import { configOf } from "../../scripts/paths.mjs";
 import { FIRST_LOAD_LIMIT_BYTES, sizeOfSite } from "../../scripts/dashboard.mjs";
 
+const { unstable_readConfig: readConfig } = await import("wrangler");
 let product;
 // Through the server, as a browser comes: a call straight to the Worker would pass the files by.
 const get = (path) => product.harness.fetch(path, { redirect: "manual" });
@@ -42,6 +44,14 @@ test("nothing in the page comes from elsewhere or stands inline", async () => {
   const page = await (await get("/")).text();
   assert.doesNotMatch(page, /(?:src|href)="(?:https?:)?\/\//);
   assert.doesNotMatch(page, /<style|\sstyle=|<script>|\son\w+=/);
+});
+
+test("every environment serves the page, and asks for no file where the api answers", () => {
+  for (const env of ["dev", "staging", "production"]) {
+    const { assets } = readConfig({ config: configOf("api"), env }, { hideWarnings: true });
+    assert.ok(assets?.directory.endsWith("dashboard/build/site"), env);
+    assert.deepEqual(assets.run_worker_first, ["/paths*", "/admin/*", "/health", "/openapi.json"], env);
+  }
 });
 
 test("what the api answers still reaches it", async () => {
