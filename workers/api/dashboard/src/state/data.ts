@@ -8,6 +8,7 @@ import { useSession } from "./session.tsx";
 import { useSettings } from "./settings.tsx";
 
 export const REFRESH_MS = 30_000;
+const STALE_MS = 3_000;
 
 export interface Data<T> {
   data: T | undefined;
@@ -40,7 +41,10 @@ export function useApi<T>(key: string | null, options: SWRConfiguration<T, unkno
 
 /** The snapshot: another one when its version grew, or when what is told of its age changed. */
 export function useSnapshot(): Data<Snapshot> {
+  const { auto } = useSettings();
   return useApi<Snapshot>(SNAPSHOT_KEY, {
+    // A stale answer is being refreshed behind it: the newer one is there in a moment.
+    refreshInterval: (latest) => (auto ? (latest?.stale ? STALE_MS : REFRESH_MS) : 0),
     compare: (a, b) => a?.version === b?.version && a?.stale === b?.stale && a?.dataSource === b?.dataSource && a?.stalenessSeconds === b?.stalenessSeconds,
   });
 }

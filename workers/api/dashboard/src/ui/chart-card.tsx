@@ -36,9 +36,9 @@ export function ChartCard({ title, note, spec, height = 220, busy = false, csvWh
   return (
     <Card title={title} note={note} tools={tools} busy={busy} class={`chart-card ${classes}`}>
       {spec === null ? (
-        <Skeleton height={height + 22} />
+        <Skeleton height={height + 14} />
       ) : nothing || empty ? (
-        <div class="nothing" style={{ height: `${height + 22}px` }}>{nothing ?? t("chart.nothing")}</div>
+        <div class="nothing" style={{ height: `${height + 30}px` }}>{nothing ?? t("chart.nothing")}</div>
       ) : asTable ? (
         <SpecTable spec={spec} title={title} csvWhat={csvWhat} />
       ) : (

@@ -34,7 +34,7 @@ export function Archive() {
           note={data && t("archive.sum", { days: archived.length, records: format.compact(sum(({ records }) => records)), bytes: format.bytes(sum(({ bytes }) => bytes)) })}
           testId="calendar"
         >
-          {data ? <Calendar days={days} chosen={chosen} onChoose={(day) => go({ day })} /> : <Skeleton height={300} />}
+          {data ? <Calendar days={days} chosen={chosen} onChoose={(day) => go({ day })} /> : <Skeleton height={330} />}
           <Legend />
         </Card>
         {chosen ? <DayDetails key={chosen} date={chosen} known={days.find(({ date }) => date === chosen)} /> : <Card title={t("archive.day")}><p class="nothing">{data ? t("archive.noDays") : "\u00a0"}</p></Card>}

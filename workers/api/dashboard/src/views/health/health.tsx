@@ -24,7 +24,7 @@ export function HealthView() {
       {error !== undefined && <ProblemNotice error={error} onRetry={again} stale={data !== undefined} />}
       <Flow health={data} />
       <Card title={t("health.checks")} busy={busy} note={data && t("health.checkedAt", { time: format.clockSeconds(data.checkedAt) })} tools={data && <LevelBadge level={data.status} />} testId="checks">
-        {data ? <Checks checks={data.checks} /> : <SkeletonRows rows={9} height={46} />}
+        {data ? <Checks checks={data.checks} /> : <SkeletonRows rows={9} height={57} />}
       </Card>
       <DeadLettersCard />
       <div class="grid grid-2">

@@ -13,7 +13,7 @@ export function Budget({ budget }: { budget: ErrorBudget | null | undefined }) {
   return (
     <Card title={t("budget.title")} class="budget" testId="budget" tools={budget && <LevelBadge level={level} />}>
       {budget === undefined ? (
-        <Skeleton height={252} />
+        <Skeleton height={244} />
       ) : budget === null || budget.requests === 0 ? (
         <div class="nothing">{t("budget.nothing")}</div>
       ) : (
