@@ -4,8 +4,9 @@ import type { Translate } from "../i18n/index.ts";
 import { DAY } from "../model/zone.ts";
 import { toldShapes, type ChartSpec } from "./spec.ts";
 
-/** The stretch of a step: `20 Nov 14:00 – 15:00`, or a day. */
+/** The stretch of a step: `20 Nov 14:00 – 15:00`, a day, or a moment. */
 export function stepName({ start, end }: { start: number; end: number }, format: Format): string {
+  if (end === start) return format.moment(start);
   return end - start > DAY / 2 ? format.dayYear(start) : `${format.moment(start)} – ${format.clock(end)}`;
 }
 

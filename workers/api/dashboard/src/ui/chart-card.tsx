@@ -25,13 +25,7 @@ interface Props {
 export function ChartCard({ title, note, spec, height = 220, busy = false, csvWhat, class: classes = "", onSelect, nothing }: Props) {
   const { t } = useSettings();
   const [asTable, setAsTable] = useState(false);
-  const tools = (
-    <button type="button" class="button button-quiet" onClick={() => setAsTable(!asTable)}>
-      <Icon name={asTable ? "chart" : "table"} />
-      <span class="wide-only">{asTable ? t("chart.asChart") : t("chart.asTable")}</span>
-      <span class="sr-only">: {title}</span>
-    </button>
-  );
+  const tools = <TableToggle title={title} asTable={asTable} onToggle={() => setAsTable(!asTable)} />;
   const empty = spec !== null && isEmpty(spec);
   return (
     <Card title={title} note={note} tools={tools} busy={busy} class={`chart-card ${classes}`}>
@@ -58,7 +52,18 @@ export function ChartCard({ title, note, spec, height = 220, busy = false, csvWh
   );
 }
 
-function SpecTable({ spec, title, csvWhat }: { spec: ChartSpec; title: string; csvWhat: string }) {
+export function TableToggle({ title, asTable, onToggle }: { title: string; asTable: boolean; onToggle(): void }) {
+  const { t } = useSettings();
+  return (
+    <button type="button" class="button button-quiet" onClick={onToggle}>
+      <Icon name={asTable ? "chart" : "table"} />
+      <span class="wide-only">{asTable ? t("chart.asChart") : t("chart.asTable")}</span>
+      <span class="sr-only">: {title}</span>
+    </button>
+  );
+}
+
+export function SpecTable({ spec, title, csvWhat }: { spec: ChartSpec; title: string; csvWhat: string }) {
   const { t, format } = useSettings();
   type Row = number;
   const start = (row: Row) => spec.steps[row]?.start ?? 0;

@@ -1,10 +1,11 @@
 // How full the database is, and when it will be.
-import { useMemo } from "preact/hooks";
+import { useMemo, useState } from "preact/hooks";
 import type { Capacity } from "../../api/types.ts";
 import type { ChartSpec, Shape } from "../../charts/spec.ts";
 import { useApi } from "../../state/data.ts";
 import { useSettings } from "../../state/settings.tsx";
 import { TimeChart } from "../../charts/time-chart.tsx";
+import { SpecTable, TableToggle } from "../../ui/chart-card.tsx";
 import { Card } from "../../ui/card.tsx";
 import { LevelBadge } from "../../ui/level.tsx";
 import { ProblemNotice } from "../../ui/problem.tsx";
@@ -13,16 +14,18 @@ import { forecastPoints } from "../../model/forecast.ts";
 
 export function CapacityCard() {
   const { t, format } = useSettings();
+  const [asTable, setAsTable] = useState(false);
   const { data, error, busy, again } = useApi<Capacity>("/admin/capacity");
   const spec = useMemo(() => data && specOf(data, format.bytes, t("capacity.size"), t("capacity.forecast"), t("capacity.limit")), [data, format, t]);
+  const drawn = data !== undefined && data.samples.length > 1;
   return (
-    <Card title={t("capacity.title")} busy={busy} tools={data && <LevelBadge level={data.level} />} testId="capacity">
+    <Card title={t("capacity.title")} busy={busy} tools={data && <>{drawn && <TableToggle title={t("capacity.title")} asTable={asTable} onToggle={() => setAsTable(!asTable)} />}<LevelBadge level={data.level} /></>} testId="capacity">
       {error !== undefined && <ProblemNotice error={error} onRetry={again} stale={data !== undefined} />}
       {!data && error === undefined && <Skeleton height={300} />}
       {data && spec && (
         <>
           <p class="budget-left"><b>{format.percent(data.usedRatio)}</b> {t("capacity.used", { size: format.bytes(data.sizeBytes), limit: format.bytes(data.limitBytes) })}</p>
-          {data.samples.length > 1 ? <TimeChart spec={spec} height={170} label={t("chart.alt", { title: t("capacity.title") })} /> : <p class="nothing">{t("capacity.noSamples")}</p>}
+          {drawn && asTable ? <SpecTable spec={spec} title={t("capacity.title")} csvWhat="capacity" /> : drawn ? <TimeChart spec={spec} height={170} label={t("chart.alt", { title: t("capacity.title") })} /> : <p class="nothing">{t("capacity.noSamples")}</p>}
           <p>
             {data.outlook === "dated" && data.fullAt ? t("capacity.dated", { day: format.utcDay(data.fullAt.slice(0, 10)) }) : t(`capacity.${data.outlook === "dated" ? "too_few_samples" : data.outlook}`)}{" "}
             {data.growthBytesPerDay !== null && t("capacity.growth", { bytes: `${data.growthBytesPerDay < 0 ? "−" : ""}${format.bytes(Math.abs(data.growthBytesPerDay))}` })}
