@@ -77,11 +77,17 @@ describe("the archive", { concurrency: 1 }, () => {
       await day.getByText(`${OLD_DAY.date}.parquet`).waitFor();
     }));
 
-  test("its events are read from the archive", () =>
-    at(`?view=path&path=/archive/3&day=${OLD_DAY.date}`, async (page) => {
-      const rows = page.getByTestId("events").locator("tbody tr");
-      await rows.first().waitFor();
-      assert.equal(await rows.count(), 30);
+  test("its events are read from the archive, page by page", () =>
+    at("?view=path&path=/archive/:id", async (page) => {
+      const events = page.getByTestId("events");
+      const ids = () => events.locator("tbody tr code:last-child").last().innerText();
+      await events.locator("tbody tr").first().waitFor();
+      assert.equal(await events.locator("tbody tr").count(), 50);
+      const first = await ids();
+      await events.getByRole("button", { name: "Next" }).click();
+      await until(async () => (await ids()) > first, { what: "a later page" });
+      await events.getByRole("button", { name: "Back" }).click();
+      await until(async () => (await ids()) === first, { what: "the first page again" });
     }));
 
   test("arrows go from day to day, and Enter opens one", () =>

@@ -54,11 +54,11 @@ export function ChartCard({ title, note, spec, height = 220, busy = false, csvWh
 
 export function TableToggle({ title, asTable, onToggle }: { title: string; asTable: boolean; onToggle(): void }) {
   const { t } = useSettings();
+  const text = asTable ? t("chart.asChart") : t("chart.asTable");
   return (
-    <button type="button" class="button button-quiet" onClick={onToggle}>
+    <button type="button" class="button button-quiet" aria-label={`${text}: ${title}`} onClick={onToggle}>
       <Icon name={asTable ? "chart" : "table"} />
-      <span class="wide-only">{asTable ? t("chart.asChart") : t("chart.asTable")}</span>
-      <span class="sr-only">: {title}</span>
+      <span class="wide-only">{text}</span>
     </button>
   );
 }

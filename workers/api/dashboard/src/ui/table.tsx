@@ -60,8 +60,8 @@ export function Table<Row>({ name, columns, rows, id, order, onOrder, start, emp
     <div class="table">
       <div class="table-tools">
         {tools}
-        <button type="button" class="button button-quiet" disabled={rows.length === 0} onClick={save}>
-          <Icon name="download" /> CSV<span class="sr-only">: {name}</span>
+        <button type="button" class="button button-quiet" aria-label={`CSV: ${name}`} disabled={rows.length === 0} onClick={save}>
+          <Icon name="download" /> CSV
         </button>
       </div>
       <div class="table-box" tabIndex={0} role="region" aria-label={name}>

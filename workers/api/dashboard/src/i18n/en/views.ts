@@ -65,9 +65,10 @@ export const views = {
   "picker.note": "the busiest of 24 hours",
   "methods.title": "Methods",
   "events.title": "Raw events",
-  "events.note": "single requests, as recorded",
+  "events.note": "single requests, from the archive",
   "events.day": "Day (UTC)",
-  "events.noDay": "No day has raw events yet.",
-  "events.none": "There are no raw events of {day}: nothing was recorded, or the archive no longer has them.",
+  "events.noDay": "No day is archived yet. Single requests can be read once their day is: after three days, or by “Archive now”.",
+  "events.none": "{day} is not archived: its single requests can be read once it is.",
+  "events.open": "Open that day in the archive",
   "events.noneOfPath": "{day} has no events of this path.",
 } as const;

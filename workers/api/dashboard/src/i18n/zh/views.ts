@@ -67,9 +67,10 @@ export const views: Record<keyof typeof english, string> = {
   "picker.note": "24 小时内最繁忙",
   "methods.title": "请求方法",
   "events.title": "原始事件",
-  "events.note": "逐条请求记录",
+  "events.note": "来自归档的逐条请求",
   "events.day": "日期（UTC）",
-  "events.noDay": "还没有任何一天的原始事件。",
-  "events.none": "没有 {day} 的原始事件：没有记录，或归档中已不存在。",
+  "events.noDay": "尚无归档。某一天归档后（三天后，或点击“立即归档”）即可查看其逐条请求。",
+  "events.none": "{day} 尚未归档，归档后即可查看逐条请求。",
+  "events.open": "在归档中打开这一天",
   "events.noneOfPath": "{day} 没有该路径的事件。",
 };

@@ -62,16 +62,19 @@ export function DeadLettersCard() {
       {!data && error === undefined && <SkeletonRows rows={6} />}
       {summary && <Reasons total={summary.total} reasons={summary.byReason} />}
       {data && letters.length === 0 && <p class="nothing">{t("letters.nothing")}</p>}
+      {data && (
+        <LetterActions
+          none={letters.length === 0}
+          selected={selected}
+          reason={place.reason}
+          onDone={() => {
+            setChosen(new Set());
+            void mutate();
+          }}
+        />
+      )}
       {data && letters.length > 0 && (
         <>
-          <LetterActions
-            selected={selected}
-            reason={place.reason}
-            onDone={() => {
-              setChosen(new Set());
-              void mutate();
-            }}
-          />
           <Table name={t("letters.title")} csvWhat="dead-letters" columns={columns} rows={letters} id={({ id }) => id} />
           {data.at(-1)?.nextCursor && <button type="button" class="button" disabled={isValidating} onClick={() => void setSize(size + 1)}>{t("action.more")}</button>}
         </>

@@ -12,13 +12,15 @@ import { ProblemNotice } from "../../ui/problem.tsx";
 import { HEALTH_KEY } from "./health.tsx";
 
 interface Props {
+  /** There is nothing to act on. What the last order came to is still told. */
+  none: boolean;
   selected: readonly string[];
   reason: string | null;
   onDone(): void;
 }
 
 type What = "replay" | "discard";
-export function LetterActions({ selected, reason, onDone }: Props) {
+export function LetterActions({ none, selected, reason, onDone }: Props) {
   const { client, isAdmin } = useSession();
   const { t, format } = useSettings();
   const { mutate } = useSWRConfig();
@@ -54,9 +56,10 @@ export function LetterActions({ selected, reason, onDone }: Props) {
       return t("letters.discarded", { discarded: format.number(discarded), remaining: format.number(remaining) });
     });
   const described = { "aria-describedby": isAdmin ? undefined : why };
+  if (none && running === null && told === null && error === undefined) return null;
   return (
     <div class="actions">
-      <div class="actions-row">
+      <div class="actions-row" hidden={none && running === null}>
         <button type="button" class="button" disabled={!isAdmin || running !== null} {...described} onClick={() => void replayThem()}>
           {running === "replay" && <Icon name="refresh" spin />}
           {some ? t("letters.replaySome", { count: selected.length }) : reason ? t("letters.replayReason") : t("letters.replayAll")}

@@ -18,7 +18,7 @@ export function RawEvents({ path }: { path: string }) {
   const { place, go } = usePlace();
   const { t } = useSettings();
   const { data } = useApi<{ days: ArchiveDay[] }>(place.day ? null : "/admin/archive/status", { refreshInterval: 0 });
-  const latest = data?.days.map(({ date }) => date).sort().at(-1) ?? null;
+  const latest = data?.days.filter(({ status }) => status !== "database").map(({ date }) => date).sort().at(-1) ?? null;
   const day = place.day ?? latest;
   return (
     <Card
@@ -39,6 +39,7 @@ export function RawEvents({ path }: { path: string }) {
 
 function Pages({ path, day, status }: { path: string; day: string; status: string | null }) {
   const { t, format } = useSettings();
+  const { go } = usePlace();
   // Cursors of the pages that were turned, so that Back needs no other way.
   const [cursors, setCursors] = useState<(string | null)[]>([null]);
   const cursor = cursors.at(-1) ?? null;
@@ -58,7 +59,12 @@ function Pages({ path, day, status }: { path: string; day: string; status: strin
   return (
     <>
       {error !== undefined && !none && <ProblemNotice error={error} onRetry={again} />}
-      {none && <p class="nothing">{t("events.none", { day: format.utcDay(day) })}</p>}
+      {none && (
+        <div class="nothing">
+          <p>{t("events.none", { day: format.utcDay(day) })}</p>
+          <button type="button" class="link" onClick={() => go({ view: "archive", day })}>{t("events.open")}</button>
+        </div>
+      )}
       {!data && error === undefined && <SkeletonRows rows={8} />}
       {data && !none && (
         <div aria-busy={busy}>
