@@ -26,17 +26,17 @@ demo *ARGS: _ready
 dev *ARGS: _ready
     @{{ inside }} node scripts/dev.mjs "$@"
 
-# Builds the Workers and the program `pathstats`, or the Workers named.
+# Builds the Workers, the dashboard and the program `pathstats`, or the Workers named.
 build *ARGS: _ready
     @{{ inside }} node scripts/build.mjs "$@"
 
-# Runs every test: native, inside the Workers runtime, end to end.
-test: test-native test-wasm e2e
+# Runs every test: native, inside the Workers runtime, end to end, in a browser.
+test: test-native test-wasm e2e browser
 
-# Runs the tests that need no runtime: the model, the program, the scripts.
+# Runs the tests that need no runtime: the model, the program, the scripts, what the dashboard computes.
 test-native *ARGS: _ready
     {{ inside }} cargo test --locked "$@"
-    {{ inside }} node --test scripts/*.test.mjs tests/runner/*.test.mjs
+    {{ inside }} node --test scripts/*.test.mjs tests/runner/*.test.mjs workers/api/dashboard/tests/*.test.ts
 
 # Runs the tests of the platform's adapters inside workerd, with real bindings.
 test-wasm *ARGS: _ready
@@ -45,6 +45,16 @@ test-wasm *ARGS: _ready
 # Runs the end-to-end tests, over the Workers' real configs.
 e2e *ARGS: build
     {{ inside }} node --test --test-timeout=600000 "$@" tests/e2e/*.test.mjs
+
+# Opens the dashboard in a browser over the running Workers: every view, light and dark, by keyboard, on a phone.
+browser *ARGS: build
+    @node scripts/setup.mjs --browser --quiet
+    {{ inside }} node --test --test-timeout=600000 "$@" tests/browser/*.test.mjs
+
+# Takes the pictures of the dashboard that the docs show.
+screenshots *ARGS: build
+    @node scripts/setup.mjs --browser --quiet
+    {{ inside }} node scripts/screenshots.mjs "$@"
 
 # Checks formatting, lints (native and wasm32), dependencies, licences, and that the docs' commands exist.
 check *ARGS: _ready

@@ -1,17 +1,18 @@
-// Builds the Workers (worker-build, wasm32) and the command-line program, leaving out what has not changed.
+// Builds the Workers (worker-build, wasm32), the dashboard and the command-line program, leaving out what has not changed.
 import { existsSync, readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { gzipSync } from "node:zlib";
 import { Failure, help, main, must } from "./command.mjs";
+import { buildDashboard, printSite } from "./dashboard.mjs";
 import { LOCAL_RUST_STAMP, toolEnvironment, toolVersions, wasmEnvironment } from "./environment.mjs";
 import { withLock } from "./lock.mjs";
 import { ROOT, TOOLS, WASM_TARGET, WORKERS, buildOf } from "./paths.mjs";
 import { hashFiles, readStamp, writeWhole } from "./stamp.mjs";
 
 const HELP = `
-Builds the Workers into workers/NAME/build, and the program \`pathstats\` into target/release.
-A Worker whose sources have not changed since its last build is left out.
+Builds the Workers into workers/NAME/build, with the api the dashboard, and the program \`pathstats\` into
+target/release. A Worker whose sources have not changed since its last build is left out.
 
   node scripts/build.mjs                 all of it
   node scripts/build.mjs producer api    these Workers only (${WORKERS.join(", ")})
@@ -28,15 +29,18 @@ const stampOf = (worker) => join(buildOf(worker), ".made-from");
 /** What a Worker's output depends on: its own sources, the crates it shares, the locked versions, the tools. */
 export function inputsHash(worker) {
   const crates = existsSync(join(ROOT, "crates")) ? readdirSync(join(ROOT, "crates")).filter((name) => name !== "pathstats-cli") : [];
-  const paths = [join(ROOT, "workers", worker), ...crates.flatMap((name) => [join(ROOT, "crates", name, "src"), join(ROOT, "crates", name, "Cargo.toml")])];
+  // The dashboard lies with the api and has a build of its own.
+  const own = readdirSync(join(ROOT, "workers", worker)).filter((name) => name !== "dashboard" && name !== "build");
+  const paths = [...own.map((name) => join(ROOT, "workers", worker, name)), ...crates.flatMap((name) => [join(ROOT, "crates", name, "src"), join(ROOT, "crates", name, "Cargo.toml")])];
   const tools = JSON.stringify(toolVersions()) + (readStamp(LOCAL_RUST_STAMP) ?? "");
   return hashFiles(ROOT, [...paths, join(ROOT, "Cargo.toml"), join(ROOT, "Cargo.lock")], tools);
 }
 
 const isBuilt = (worker) => existsSync(join(buildOf(worker), "index.js")) && readStamp(stampOf(worker)) === inputsHash(worker);
 
-/** Builds the named Workers that changed. */
+/** Builds the named Workers that changed, and with the api the page that it serves. */
 export async function buildWorkers(workers = WORKERS, { force = false } = {}) {
+  if (workers.includes("api")) await buildDashboard({ force });
   const changed = workers.filter((worker) => force || !isBuilt(worker));
   if (changed.length === 0) return;
   await withLock(join(TOOLS, "build.lock"), "build", async () => {
@@ -90,6 +94,7 @@ if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
     if (!onlyCli) {
       await buildWorkers(workers, { force: args.includes("--force") });
       printSizes(workers);
+      if (workers.includes("api")) printSite();
     }
     if (onlyCli || (!named.length && !args.includes("--workers"))) console.log(`  pathstats  ${await buildCli()}`);
   });

@@ -10,6 +10,10 @@ export const STATE = join(ROOT, ".state");
 export const NODE_MODULES = join(ROOT, "node_modules");
 export const MIGRATIONS = join(ROOT, "migrations");
 
+/** The dashboard's sources, and the files that the api's Worker serves. */
+export const DASHBOARD = join(ROOT, "workers", "api", "dashboard");
+export const DASHBOARD_SITE = join(DASHBOARD, "build", "site");
+
 /** The Workers of the product, in the order in which they start. */
 export const WORKERS = ["producer", "consumer", "api", "archiver"];
 /** The crates that need the `worker` crate: they are built and linted for wasm32 only. */

@@ -1,6 +1,7 @@
 // What the project needs on a machine: one list, read by set-up (which mends) and by doctor (which only tells).
 import { existsSync, mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { bringBrowser, findBrowser } from "./browser.mjs";
 import { Failure, answer, must, run } from "./command.mjs";
 import { toolEnvironment, toolVersions } from "./environment.mjs";
 import { NODE_MODULES, ROOT, TOOLS, WASM_TARGET } from "./paths.mjs";
@@ -35,7 +36,7 @@ export const REQUIREMENTS = [
   },
   {
     name: "npm packages",
-    why: "wrangler with the local Workers runtime, Node 22, esbuild, wasm-opt",
+    why: "wrangler with the local Workers runtime, Node 22, esbuild, wasm-opt, what the dashboard is made with",
     seconds: 30,
     command: "npm ci",
     check: async () => {
@@ -58,6 +59,18 @@ export const REQUIREMENTS = [
 
 /** What only `just check` and CI need. */
 export const CHECK_REQUIREMENTS = [cargoTool("cargo-deny", { why: "checks licences and advisories of dependencies", seconds: 240, locked: true })];
+
+/** What only `just browser` and `just screenshots` need. */
+export const BROWSER_REQUIREMENTS = [
+  {
+    name: "browser",
+    why: "opens the dashboard in the browser tests",
+    seconds: 60,
+    command: "install Chromium or Chrome, or name one in PATHSTATS_BROWSER",
+    check: async () => (findBrowser() ? undefined : `there is no Chromium or Chrome in PATH, none in .tools, and PATHSTATS_BROWSER names none`),
+    mend: (say) => bringBrowser(say, logOf("browser")),
+  },
+];
 
 /** The requirements that are not met, with the reason. */
 export async function missing(requirements = REQUIREMENTS) {

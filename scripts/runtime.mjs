@@ -155,6 +155,8 @@ function readWorker({ name, config }) {
   const parsed = readConfig({ config, env: ENVIRONMENT }, { hideWarnings: true });
   const { workerOptions, main } = workerOptionsOf(config, ENVIRONMENT);
   if (!existsSync(main)) throw new Failure(`${main} is missing: the Worker \`${name}\` is not built. Run \`just build\`.`);
+  const site = workerOptions.assets?.directory;
+  if (site && !existsSync(site)) throw new Failure(`${site} is missing: the page of the Worker \`${name}\` is not built. Run \`just build\`.`);
   return { name, script: parsed.name, crons: parsed.triggers?.crons ?? [], workerOptions, main };
 }
 

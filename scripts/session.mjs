@@ -53,6 +53,7 @@ export async function printPlaces(runtime) {
   const api = String(runtime.url("api")).replace(/\/$/, "");
   console.log(`
   producer   ${producer}            proxies the demo origin; POST /collect takes events
+  dashboard  ${api}/           sign in with ${await secretOf(runtime, "api", "ADMIN_TOKEN")}
   api        ${api}            GET /paths, GET /health
   tokens     wrangler/.dev.vars              for local use only
   state      ${runtime.state}

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { Failure, help, main } from "./command.mjs";
 import { withLock } from "./lock.mjs";
 import { TOOLS } from "./paths.mjs";
-import { CHECK_REQUIREMENTS, REQUIREMENTS, missing } from "./requirements.mjs";
+import { BROWSER_REQUIREMENTS, CHECK_REQUIREMENTS, REQUIREMENTS, missing } from "./requirements.mjs";
 
 const HELP = `
 Brings what is missing: npm packages, the wasm32 target, wasm-bindgen and worker-build, all inside this folder
@@ -12,12 +12,13 @@ Brings what is missing: npm packages, the wasm32 target, wasm-bindgen and worker
 
   node scripts/setup.mjs            what builds, tests and runs need
   node scripts/setup.mjs --check    also what \`just check\` needs
+  node scripts/setup.mjs --browser  also what \`just browser\` needs
   node scripts/setup.mjs --quiet    says nothing when there is nothing to do
 `;
 
 await main(async (args) => {
   help(args, HELP);
-  const requirements = args.includes("--check") ? [...REQUIREMENTS, ...CHECK_REQUIREMENTS] : REQUIREMENTS;
+  const requirements = [...REQUIREMENTS, ...(args.includes("--check") ? CHECK_REQUIREMENTS : []), ...(args.includes("--browser") ? BROWSER_REQUIREMENTS : [])];
   if ((await missing(requirements)).length === 0) {
     if (!args.includes("--quiet")) console.log("Set-up is complete: nothing to do.");
     return 0;

@@ -1,0 +1,85 @@
+// Single requests of a path, on a day.
+import { useState } from "preact/hooks";
+import type { ArchiveDay, RawEvent, RawEvents as Page } from "../../api/types.ts";
+import { withQuery } from "../../api/client.ts";
+import { ApiError } from "../../api/errors.ts";
+import { useApi } from "../../state/data.ts";
+import { usePlace } from "../../state/place.tsx";
+import { useSettings } from "../../state/settings.tsx";
+import { Card } from "../../ui/card.tsx";
+import { Icon } from "../../ui/icon.tsx";
+import { ProblemNotice } from "../../ui/problem.tsx";
+import { SkeletonRows } from "../../ui/skeleton.tsx";
+import { Table, type Column } from "../../ui/table.tsx";
+
+const PAGE = 50;
+
+export function RawEvents({ path }: { path: string }) {
+  const { place, go } = usePlace();
+  const { t } = useSettings();
+  const { data } = useApi<{ days: ArchiveDay[] }>(place.day ? null : "/admin/archive/status", { refreshInterval: 0 });
+  const latest = data?.days.filter(({ status }) => status !== "database").map(({ date }) => date).sort().at(-1) ?? null;
+  const day = place.day ?? latest;
+  return (
+    <Card
+      title={t("events.title")}
+      note={t("events.note")}
+      testId="events"
+      tools={
+        <label class="field">
+          <span>{t("events.day")}</span>
+          <input type="date" value={day ?? ""} max={new Date().toISOString().slice(0, 10)} onChange={(event) => go({ day: event.currentTarget.value || null }, { replace: true })} />
+        </label>
+      }
+    >
+      {day ? <Pages key={`${path} ${day} ${place.statusClass}`} path={path} day={day} status={place.statusClass} /> : <p class="nothing">{t("events.noDay")}</p>}
+    </Card>
+  );
+}
+
+function Pages({ path, day, status }: { path: string; day: string; status: string | null }) {
+  const { t, format } = useSettings();
+  const { go } = usePlace();
+  // Cursors of the pages that were turned, so that Back needs no other way.
+  const [cursors, setCursors] = useState<(string | null)[]>([null]);
+  const cursor = cursors.at(-1) ?? null;
+  const key = withQuery("/admin/archive/query", { date: day, path, status, limit: PAGE, cursor });
+  const { data, error, busy, again } = useApi<Page>(key, { refreshInterval: 0, revalidateOnFocus: false });
+  const none = error instanceof ApiError && error.status === 404;
+  const columns: Column<RawEvent>[] = [
+    { key: "time", title: t("column.time"), show: ({ timestamp }) => <span title={format.full(timestamp)}>{format.day(timestamp)} {format.clockSeconds(timestamp)}</span>, csv: ({ timestamp }) => new Date(timestamp).toISOString() },
+    { key: "method", title: t("filter.method"), show: ({ method }) => <code>{method}</code>, csv: ({ method }) => method },
+    { key: "status", title: t("column.status"), number: true, show: ({ status: code }) => <span class={code >= 500 ? "rate-bad" : code >= 400 ? "rate-some" : ""}>{code}</span>, csv: ({ status: code }) => code },
+    { key: "responseTime", title: t("column.responseTime"), number: true, show: ({ responseTime }) => format.ms(responseTime), csv: ({ responseTime }) => responseTime },
+    { key: "country", title: t("column.country"), show: ({ country }) => country ?? format.none, csv: ({ country }) => country },
+    { key: "client", title: t("column.client"), show: ({ clientIpHash }) => <code>{clientIpHash?.slice(0, 8) ?? format.none}</code>, csv: ({ clientIpHash }) => clientIpHash },
+    { key: "agent", title: t("column.agent"), show: ({ userAgent }) => <span class="clip" title={userAgent}>{userAgent ?? format.none}</span>, csv: ({ userAgent }) => userAgent },
+    { key: "id", title: "id", show: ({ id }) => <code>{id}</code>, csv: ({ id }) => id },
+  ];
+  return (
+    <>
+      {error !== undefined && !none && <ProblemNotice error={error} onRetry={again} />}
+      {none && (
+        <div class="nothing">
+          <p>{t("events.none", { day: format.utcDay(day) })}</p>
+          <button type="button" class="link" onClick={() => go({ view: "archive", day })}>{t("events.open")}</button>
+        </div>
+      )}
+      {!data && error === undefined && <SkeletonRows rows={8} />}
+      {data && !none && (
+        <div aria-busy={busy}>
+          <Table name={t("events.title")} csvWhat={`events ${path} ${day}`} columns={columns} rows={data.events} id={({ id }) => id} empty={t("events.noneOfPath", { day: format.utcDay(day) })} />
+          <div class="pager">
+            <button type="button" class="button" disabled={cursors.length === 1} onClick={() => setCursors(cursors.slice(0, -1))}>
+              <Icon name="left" /> {t("pager.back")}
+            </button>
+            <span class="hint">{t("pager.page", { page: cursors.length })}</span>
+            <button type="button" class="button" disabled={!data.nextCursor || busy} onClick={() => data.nextCursor && setCursors([...cursors, data.nextCursor])}>
+              {t("pager.next")} <Icon name="right" />
+            </button>
+          </div>
+        </div>
+      )}
+    </>
+  );
+}
