@@ -55,6 +55,15 @@ pub fn json_with_tag(body: &impl Serialize) -> Result<Response> {
     tagged(with_type(200, text.into_bytes(), "application/json; charset=utf-8")?, &tag)
 }
 
+/// JSON that is text already, and a tag for it.
+///
+/// # Errors
+///
+/// When the platform refuses the response.
+pub fn json_text(text: String, tag: &str) -> Result<Response> {
+    tagged(with_type(200, text.into_bytes(), "application/json; charset=utf-8")?, tag)
+}
+
 /// An answer with a tag of its own, as of [`etag::of_version`]. The client may keep it, for itself, and must
 /// ask before it is used again.
 ///

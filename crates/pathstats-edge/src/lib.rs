@@ -3,6 +3,7 @@
 //! Everything here does I/O and decides nothing. It is tested inside workerd with real bindings.
 
 pub mod access;
+pub mod answer_cache;
 pub mod archive_rows;
 pub mod archive_store;
 pub mod audit_store;
@@ -17,6 +18,7 @@ pub mod health_store;
 pub mod http;
 pub mod letter_store;
 pub mod object_log;
+pub mod path_sums;
 pub mod queue;
 pub mod random;
 pub mod series_store;

@@ -1,4 +1,4 @@
-//! The D1 statements behind series: rows of hours and days of one path.
+//! The D1 statements behind series: rows of hours and days of a path, or of the whole system.
 
 use pathstats_model::api::answers::Filters;
 use pathstats_model::api::figures::Columns;
@@ -6,6 +6,7 @@ use pathstats_model::api::period::Period;
 use pathstats_model::api::series::{needed_hours, needs_columns, DayStats, HourRow, HourStats, Rows};
 use pathstats_model::hour::{EventDate, HourBucket};
 use pathstats_model::PathHourStats;
+use serde::Serialize;
 use wasm_bindgen::JsValue;
 use worker::{D1Database, D1PreparedStatement, D1Result, Error, Result};
 
@@ -18,6 +19,56 @@ pub struct SeriesStore {
     d1: D1Database,
 }
 
+/// Whose series.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Of<'a> {
+    /// One path's.
+    Path(&'a str),
+    /// The whole system's, of its totals.
+    System,
+}
+
+impl Of<'_> {
+    /// The rows of days `d` whose date is `k.value`, with what tells whether they are up to date.
+    const fn days(self) -> &'static str {
+        match self {
+            // Without a roll-up, a day has no hourly rows: its daily row is all there is.
+            Self::Path(_) => {
+                "SELECT k.key, d.date, d.hours, d.updated_at, d.sketches, \
+                 coalesce(r.changed = 0 AND r.pass_begun = r.pass_ended, 1) AS is_current, \
+                 d.purged_at IS NOT NULL AS is_purged \
+                 FROM json_each(?1) k CROSS JOIN path_stats_daily d ON d.date = k.value AND d.path = ?2 \
+                 LEFT JOIN daily_rollups r ON r.date = d.date"
+            }
+            // Which hours a day had is not told: of those that are gone, all may have been.
+            Self::System => {
+                "SELECT k.key, d.date, CASE WHEN p.date IS NULL THEN 0 ELSE 0xffffff END AS hours, \
+                 d.updated_at, d.sketches, r.period IS NULL AS is_current, p.date IS NOT NULL AS is_purged \
+                 FROM json_each(?1) k CROSS JOIN daily_totals d ON d.date = k.value \
+                 LEFT JOIN totals_due r ON r.period = d.date LEFT JOIN totals_purged p ON p.date = d.date"
+            }
+        }
+    }
+
+    /// The rows of hours `h` whose hour is `k.value`.
+    const fn hours(self) -> &'static str {
+        match self {
+            Self::Path(_) => {
+                "json_each(?1) k CROSS JOIN path_stats_hourly h ON h.hour_bucket = k.value AND h.path = ?2"
+            }
+            Self::System => "json_each(?1) k CROSS JOIN hourly_totals h ON h.hour_bucket = k.value",
+        }
+    }
+
+    fn values(self, keys: &impl Serialize) -> Result<Vec<JsValue>> {
+        let keys = JsValue::from(serde_json::to_string(keys)?);
+        Ok(match self {
+            Self::Path(path) => vec![keys, path.into()],
+            Self::System => vec![keys],
+        })
+    }
+}
+
 impl SeriesStore {
     /// The rows behind this binding.
     #[must_use]
@@ -25,15 +76,15 @@ impl SeriesStore {
         Self { d1 }
     }
 
-    /// All that a path's series of a period is made from. Reads only; may be repeated.
+    /// All that a series of a period is made from. Reads only; may be repeated.
     ///
     /// # Errors
     ///
     /// When D1 cannot be read, or a row is broken.
-    pub async fn path(&self, path: &str, period: &Period, filters: Filters) -> Result<Rows> {
-        let mut statements = vec![self.days(path, period, filters)?];
+    pub async fn rows(&self, of: Of<'_>, period: &Period, filters: Filters) -> Result<Rows> {
+        let mut statements = vec![self.days(of, period, filters)?];
         if needs_columns(period, filters) {
-            statements.push(self.hours(path, period)?);
+            statements.push(self.hours(of, period)?);
         }
         let mut found = self.d1.batch(statements).await?.into_iter();
         let days = found.next().map(|result| days(&result, filters)).transpose()?.unwrap_or_default();
@@ -44,44 +95,39 @@ impl SeriesStore {
             needed.retain(|hour| hours.binary_search_by_key(hour, |row| row.hour).is_ok());
         }
         let sketches =
-            if needed.is_empty() { Vec::new() } else { self.sketches(path, &needed, filters).await? };
+            if needed.is_empty() { Vec::new() } else { self.sketches(of, &needed, filters).await? };
         Ok(Rows { hours: hours.unwrap_or_default(), days, sketches })
     }
 
-    fn days(&self, path: &str, period: &Period, filters: Filters) -> Result<D1PreparedStatement> {
-        // Without a roll-up, a day has no hourly rows: its daily row is all there is.
-        let sketches = sketches(filters);
+    fn days(&self, of: Of<'_>, period: &Period, filters: Filters) -> Result<D1PreparedStatement> {
         let select = format!(
-            "SELECT group_concat(rows, ' ') AS rows FROM (\
-             SELECT k.key / 32 AS part, d.date || ',' || d.hours || ',' || d.updated_at || ',' || \
-             coalesce(r.changed = 0 AND r.pass_begun = r.pass_ended, 1) || ',' || \
-             (d.purged_at IS NOT NULL) || ',' || {sketches} AS rows \
-             FROM json_each(?1) k CROSS JOIN path_stats_daily d ON d.date = k.value AND d.path = ?2 \
-             LEFT JOIN daily_rollups r ON r.date = d.date) GROUP BY part"
+            "SELECT group_concat(date || ',' || hours || ',' || updated_at || ',' || is_current || ',' || \
+             is_purged || ',' || {}, ' ') AS rows FROM ({}) GROUP BY key / 32",
+            sketches(filters),
+            of.days()
         );
         let dates: Vec<EventDate> = period.hours.whole_days().collect();
-        self.d1.prepare(select).bind(&[JsValue::from(serde_json::to_string(&dates)?), path.into()])
+        self.d1.prepare(select).bind(&of.values(&dates)?)
     }
 
-    fn hours(&self, path: &str, period: &Period) -> Result<D1PreparedStatement> {
-        const SELECT: &str = "SELECT json_group_array(json_array(k.key, h.updated_at, h.requests, h.errors, \
-             h.sum_response_time, h.count_response_time, h.unique_ips, h.estimated_requests, h.p50, h.p95, h.p99)) \
-             AS rows FROM json_each(?1) k \
-             CROSS JOIN path_stats_hourly h ON h.hour_bucket = k.value AND h.path = ?2";
-        let hours: Vec<HourBucket> = period.hours.each().collect();
-        self.d1.prepare(SELECT).bind(&[JsValue::from(serde_json::to_string(&hours)?), path.into()])
-    }
-
-    async fn sketches(&self, path: &str, hours: &[HourBucket], filters: Filters) -> Result<Vec<HourStats>> {
-        let sketches = sketches(filters);
+    fn hours(&self, of: Of<'_>, period: &Period) -> Result<D1PreparedStatement> {
         let select = format!(
-            "SELECT group_concat(rows, ' ') AS rows FROM (\
-             SELECT k.key / 32 AS part, k.key || ',' || updated_at || ',' || {sketches} AS rows \
-             FROM json_each(?1) k \
-             CROSS JOIN path_stats_hourly h ON h.hour_bucket = k.value AND h.path = ?2) GROUP BY part"
+            "SELECT json_group_array(json_array(k.key, h.updated_at, h.requests, h.errors, \
+             h.sum_response_time, h.count_response_time, h.unique_ips, h.estimated_requests, h.p50, h.p95, h.p99)) \
+             AS rows FROM {}",
+            of.hours()
         );
-        let values = [JsValue::from(serde_json::to_string(hours)?), path.into()];
-        let result = self.d1.prepare(select).bind(&values)?.all().await?;
+        let hours: Vec<HourBucket> = period.hours.each().collect();
+        self.d1.prepare(select).bind(&of.values(&hours)?)
+    }
+
+    async fn sketches(&self, of: Of<'_>, hours: &[HourBucket], filters: Filters) -> Result<Vec<HourStats>> {
+        let select = format!(
+            "SELECT group_concat(k.key || ',' || updated_at || ',' || {}, ' ') AS rows FROM {} GROUP BY k.key / 32",
+            sketches(filters),
+            of.hours()
+        );
+        let result = self.d1.prepare(select).bind(&of.values(&hours)?)?.all().await?;
         let mut found = Vec::new();
         for text in texts(&result)? {
             for row in text.split(' ') {

@@ -6,12 +6,15 @@
 //! | names and values of a query | [`given`] |
 //! | ranges of time, their hours and days, time zones | [`period`] |
 //! | what is answered | [`answers`], [`session`] |
+//! | the whole system, searching | [`metrics`], [`search`] |
 //! | figures with their bounds, and series of them | [`figures`], [`series`] |
 
 pub mod answers;
 pub mod figures;
 pub mod given;
+pub mod metrics;
 pub mod operations;
 pub mod period;
+pub mod search;
 pub mod series;
 pub mod session;

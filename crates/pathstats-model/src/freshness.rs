@@ -15,6 +15,12 @@ pub enum DataSource {
     D1,
 }
 
+/// How an answer begins that was made from D1.
+pub const FROM_D1: &str = r#"{"dataSource":"d1","#;
+
+/// How the same begins when it is answered again from the cache.
+pub const FROM_CACHE: &str = r#"{"dataSource":"cache","#;
+
 /// What to do with what the cache holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CacheUse {

@@ -7,6 +7,7 @@
 //! | --- | --- |
 //! | `/paths` | [`paths`], and its three tiers in [`tiers`] |
 //! | `/paths/stats` | [`stats`] |
+//! | `/paths/metrics`, `/paths/search` | [`metrics`] |
 //! | the archive, retention, capacity, export | [`archiver`], and on to that Worker |
 //! | `/admin/dead-letters…` | [`dead_letters`], and to the consumer what changes them |
 //! | `/admin/health` | [`admin_health`] |
@@ -20,6 +21,7 @@ mod audit;
 mod dead_letters;
 mod gate;
 mod health;
+mod metrics;
 mod paths;
 mod stats;
 mod tiers;
@@ -121,7 +123,11 @@ async fn operate(
             None => http::problem(&Problem::not_found(operation.path)),
         },
         OperationId::Paths => paths::answer(&given, env, context, config).await,
-        OperationId::PathStats => stats::answer(&given, env).await,
+        OperationId::PathStats => stats::answer(&given, url.query().unwrap_or_default(), env, config).await,
+        OperationId::Metrics => {
+            metrics::answer(&given, url.query().unwrap_or_default(), env, context, config).await
+        }
+        OperationId::SearchPaths => metrics::search(&given, env).await,
         OperationId::Audit => audit::answer(&given, env).await,
         OperationId::AdminHealth => admin_health::answer(env).await,
         OperationId::DeadLetters => dead_letters::list(&given, env).await,

@@ -1,16 +1,23 @@
 //! `GET /paths/stats`: one path over time.
 
+use core::future::Future;
+
+use pathstats_edge::answer_cache::KeptAnswer;
 use pathstats_edge::bindings::D1;
 use pathstats_edge::clock::now_ms;
-use pathstats_edge::series_store::SeriesStore;
+use pathstats_edge::series_store::{Of, SeriesStore};
 use pathstats_edge::{http, telemetry};
 use pathstats_model::api::answers::{Filters, StatsAnswer};
 use pathstats_model::api::given::Given;
 use pathstats_model::api::period::Period;
 use pathstats_model::api::series::Series;
+use pathstats_model::config::ApiConfig;
 use pathstats_model::event::check_path;
+use pathstats_model::freshness::{FROM_CACHE, FROM_D1};
+use pathstats_model::http::etag::of_body;
 use pathstats_model::problem::Problem;
 use pathstats_model::PathHourStats;
+use serde::Serialize;
 use worker::{Env, Response, Result};
 
 struct Parameters {
@@ -25,31 +32,54 @@ impl Parameters {
         let expected = "a path that begins with '/', 512 characters at most";
         let path =
             given.required("path", expected, |text| check_path(text).is_ok().then(|| text.to_owned()))?;
-        let compare = given.optional("compare", "none or previous", |text| match text {
-            "none" => Some(false),
-            "previous" => Some(true),
-            _ => None,
-        })?;
         Ok(Self {
             path,
             period: Period::read(given, now_ms)?,
             filters: Filters::read(given)?,
-            compare: compare.unwrap_or(false),
+            compare: compares(given)?,
         })
     }
 }
 
+/// Whether the period before is asked for too.
+pub fn compares(given: &Given) -> core::result::Result<bool, Problem> {
+    let compare = given.optional("compare", "none or previous", |text| match text {
+        "none" => Some(false),
+        "previous" => Some(true),
+        _ => None,
+    })?;
+    Ok(compare.unwrap_or(false))
+}
+
 /// The series of a path.
-pub async fn answer(given: &Given, env: &Env) -> Result<Response> {
+pub async fn answer(given: &Given, query: &str, env: &Env, config: &ApiConfig) -> Result<Response> {
     let now = now_ms();
     let parameters = match Parameters::read(given, now) {
         Ok(parameters) => parameters,
         Err(problem) => return http::problem(&problem),
     };
-    match read(parameters, env, now).await {
-        Ok(answer) => http::json_with_tag(&answer),
+    let kept = KeptAnswer::new("/paths/stats", query, config.fresh_for_ms);
+    kept_or_made(&kept, read(parameters, env, now)).await
+}
+
+/// What the cache has, or what is made now and kept.
+pub async fn kept_or_made<T: Serialize>(
+    kept: &KeptAnswer,
+    make: impl Future<Output = Result<T>>,
+) -> Result<Response> {
+    if let Some(text) = kept.get().await {
+        let tag = of_body(text.trim_start_matches(FROM_CACHE).as_bytes());
+        return http::json_text(text, &tag);
+    }
+    match make.await {
+        Ok(answer) => {
+            let text = serde_json::to_string(&answer)?;
+            kept.put(&text).await;
+            let tag = of_body(text.trim_start_matches(FROM_D1).as_bytes());
+            http::json_text(text, &tag)
+        }
         Err(error) => {
-            telemetry::error("the series of a path cannot be read", &error);
+            telemetry::error("a series cannot be read", &error);
             http::problem(&Problem::database_unreadable())
         }
     }
@@ -58,23 +88,25 @@ pub async fn answer(given: &Given, env: &Env) -> Result<Response> {
 async fn read(parameters: Parameters, env: &Env, now_ms: i64) -> Result<StatsAnswer> {
     let Parameters { path, period, filters, compare } = parameters;
     let store = SeriesStore::new(env.d1(D1)?);
-    let (made, updated_at) = series(&store, &path, &period, filters, now_ms).await?;
+    let of = Of::Path(&path);
+    let (made, updated_at) = series(&store, of, &period, filters, now_ms).await?;
     let previous = if compare {
-        Some(series(&store, &path, &period.previous(), filters, now_ms).await?.0 .0)
+        Some(series(&store, of, &period.previous(), filters, now_ms).await?.0 .0)
     } else {
         None
     };
     Ok(StatsAnswer { previous, ..StatsAnswer::new(path, &period, filters, updated_at, made) })
 }
 
-async fn series(
+/// A series with the statistics of its total, and when its newest row was written.
+pub async fn series(
     store: &SeriesStore,
-    path: &str,
+    of: Of<'_>,
     period: &Period,
     filters: Filters,
     now_ms: i64,
 ) -> Result<((Series, PathHourStats), Option<i64>)> {
-    let rows = store.path(path, period, filters).await?;
+    let rows = store.rows(of, period, filters).await?;
     let made = Series::new(period, filters, &rows, now_ms).map_err(|error| error.to_string())?;
     Ok((made, rows.last_updated()))
 }

@@ -207,12 +207,12 @@ impl Accuracy {
         }
     }
 
-    /// Of numbers behind a filter.
+    /// Of numbers behind these filters.
     #[must_use]
-    pub fn filtered() -> Self {
+    pub fn of(filters: Filters) -> Self {
         let why =
             "Requests and errors are exact. Times and clients are kept for all requests of a path together.";
-        Self { filtered: Some(why.to_owned()), ..Self::new() }
+        Self { filtered: (!filters.is_empty()).then(|| why.to_owned()), ..Self::new() }
     }
 }
 
@@ -242,7 +242,7 @@ impl StatsAnswer {
             series,
             previous: None,
             methods: MethodCount::all(total.cells()),
-            accuracy: if filters.is_empty() { Accuracy::new() } else { Accuracy::filtered() },
+            accuracy: Accuracy::of(filters),
         }
     }
 }
