@@ -12,12 +12,13 @@ use pathstats_edge::telemetry;
 use pathstats_model::access::Identity;
 use pathstats_model::api::operations::Operation;
 use pathstats_model::audit::{target, AuditEntry};
+use pathstats_model::dead_letters::MAX_ORDER_BYTES;
 use pathstats_model::problem::Problem;
 use wasm_bindgen::JsValue;
 use worker::{Env, Request, RequestInit, Response, Result};
 
-/// Most bytes of a body that changes something: a hundred ids of dead letters, and room.
-const MAX_BODY_BYTES: usize = 64_000;
+/// Most bytes of a body that changes something: no order is longer than one of a hundred dead letters.
+const MAX_BODY_BYTES: usize = MAX_ORDER_BYTES;
 
 /// Has a change made by `act`, if this one may make it.
 pub async fn change<F: Future<Output = Result<Response>>>(

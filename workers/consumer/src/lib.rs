@@ -25,6 +25,7 @@ use pathstats_edge::queue::{Batch, RawBatch};
 use pathstats_edge::{fan_out, http, telemetry};
 use pathstats_model::calls::CHUNK_PATH;
 use pathstats_model::dead_letters::{DISCARD_PATH, REPLAY_PATH};
+use pathstats_model::http::request_id::REQUEST_ID;
 use pathstats_model::problem::Problem;
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::JsValue;
@@ -43,7 +44,12 @@ pub async fn queue(batch: RawBatch, env: Env, _context: JsValue) {
 
 /// A call of the consumer to itself, or of the api. Nobody else reaches it: it has no route.
 #[event(fetch)]
-async fn fetch(mut request: Request, env: Env, _context: Context) -> Result<Response> {
+async fn fetch(request: Request, env: Env, _context: Context) -> Result<Response> {
+    let id = request.headers().get(REQUEST_ID)?;
+    telemetry::in_request_of(id, answer(request, env)).await
+}
+
+async fn answer(mut request: Request, env: Env) -> Result<Response> {
     let path = request.path();
     if request.method() != Method::Post {
         return http::problem(&Problem::not_found(&path));
