@@ -17,7 +17,7 @@ takes the pictures of the dashboard into docs/images.
 
   just screenshots
   just screenshots --to FOLDER     elsewhere
-  just screenshots --events N      lines of traffic (60000)
+  just screenshots --events N      lines of traffic (20000)
 `;
 
 const OPEN = { width: 1280, height: 860 };
@@ -35,7 +35,7 @@ await main(async (args) => {
   help(args, HELP);
   const option = (name) => (args.includes(name) ? args[args.indexOf(name) + 1] : undefined);
   const to = option("--to") ?? join(ROOT, "docs", "images");
-  const events = Number(option("--events") ?? 60_000);
+  const events = Number(option("--events") ?? 20_000);
   const executablePath = findBrowser();
   if (!executablePath) throw new Failure("there is no browser. `just setup --browser` brings one.");
   const state = join(tmpdir(), `pathstats-screenshots-${process.pid}`);
@@ -61,7 +61,7 @@ async function fill(runtime, state, events) {
   const program = await buildCli();
   const log = join(state, "traffic.ndjson.gz");
   const env = { ...toolEnvironment(), INGEST_TOKEN: await secretOf(runtime, "producer", "INGEST_TOKEN"), IP_HASH_SECRET: await secretOf(runtime, "producer", "IP_HASH_SECRET") };
-  const shape = ["--events", String(events), "--paths", "120", "--hours", String(DAYS * 24), "--clients", "4000", "--seed", "11"];
+  const shape = ["--events", String(events), "--paths", "24", "--hours", String(DAYS * 24), "--clients", "4000", "--seed", "11"];
   await must(program, ["generate", ...shape, "--end", "2026-01-01T12:00:00Z", "--format", "nginx", "--out", log, "--quiet"], { quiet: true });
   console.log(`Replaying ${events.toLocaleString("en")} lines of ${DAYS} days.`);
   await must(program, ["replay", log, "--to", new URL("/collect", runtime.url("producer")).href, "--shift-to", "now", "--json"], { env, quiet: true });
@@ -76,7 +76,7 @@ async function fill(runtime, state, events) {
   const { paths } = await until(
     async () => {
       const answer = await read("/paths?refresh=true");
-      return answer.paths.length > 40 && answer;
+      return answer.paths.length >= 20 && answer;
     },
     { within: 60_000, what: "the snapshot shows the paths" },
   );
