@@ -6,6 +6,7 @@ import { STATUS_CLASSES } from "../../model/place.ts";
 import { usePlace } from "../../state/place.tsx";
 import { useSettings } from "../../state/settings.tsx";
 import { ChartCard } from "../../ui/chart-card.tsx";
+import { Classes } from "./classes.tsx";
 
 export function PathCharts({ data, busy }: { data: PathStats | undefined; busy: boolean }) {
   const { t, format } = useSettings();
@@ -39,13 +40,19 @@ export function PathCharts({ data, busy }: { data: PathStats | undefined; busy: 
     return { requests, latency, classes };
   }, [data, t, format]);
   const select = (from: number, to: number) => go({ range: "custom", from, to });
+  // Steps that were read from their columns alone do not tell their classes; the whole range does.
+  const untold = data?.series.every(({ statusClasses }) => !statusClasses);
   const filtered = data?.accuracy?.filtered ? t("chart.filtered") : null;
   return (
     <>
       <ChartCard title={t("chart.requests")} spec={specs?.requests ?? null} busy={busy} csvWhat="path-requests" height={210} onSelect={select} />
       <div class="grid grid-2">
         <ChartCard title={t("chart.latency")} note={t("chart.latency.note")} spec={specs?.latency ?? null} busy={busy} csvWhat="path-latency" onSelect={select} nothing={filtered} />
-        <ChartCard title={t("chart.classes")} spec={specs?.classes ?? null} busy={busy} csvWhat="path-status-classes" onSelect={select} />
+        {data && untold && data.total.statusClasses ? (
+          <Classes classes={data.total.statusClasses} />
+        ) : (
+          <ChartCard title={t("chart.classes")} spec={specs?.classes ?? null} busy={busy} csvWhat="path-status-classes" onSelect={select} />
+        )}
       </div>
     </>
   );
