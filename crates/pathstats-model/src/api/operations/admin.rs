@@ -71,7 +71,7 @@ const ORDERED: &[Answer] = &[
     Answer { status: 200, content: Content::Json("DayDetails"), about: "Done; only with `\"wait\":true`." },
     Answer {
         status: 202,
-        content: Content::Json("DayStarted"),
+        content: Content::Json("DayUnderWay"),
         about: "Begun, or not done within the budget: the cron goes on.",
     },
 ];
@@ -157,7 +157,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         "/admin/dead-letters/replay",
         "Takes dead letters in once more",
         REPLAY,
-        Some(Body { schema: "DeadLetterSelection", example: r#"{"ids":["0123456789abcdef"]}"# }),
+        Some(Body { schema: "ReplayOrder", example: r#"{"ids":["0123456789abcdef"]}"# }),
         &[Answer { status: 200, content: Content::Json("ReplayAnswer"), about: "What became of each." }],
         &[413, 502, 503, 504],
     ),
@@ -166,7 +166,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         "/admin/dead-letters/discard",
         "Deletes dead letters",
         DISCARD,
-        Some(Body { schema: "DeadLetterSelection", example: r#"{"all":true,"reason":"not_json"}"# }),
+        Some(Body { schema: "DiscardOrder", example: r#"{"all":true,"reason":"not_json"}"# }),
         &[Answer { status: 200, content: Content::Json("DiscardAnswer"), about: "How many are gone." }],
         &[413, 502, 503, 504],
     ),
