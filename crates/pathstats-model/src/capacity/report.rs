@@ -64,7 +64,9 @@ impl CapacityReport {
             full_at: forecast.full_at,
             emergency_archive: match decision {
                 CapacityDecision::ArchiveNow(date) => Some(date),
-                CapacityDecision::Nothing | CapacityDecision::Warn | CapacityDecision::NothingToArchive => None,
+                CapacityDecision::Nothing | CapacityDecision::Warn | CapacityDecision::NothingToArchive => {
+                    None
+                }
             },
             samples: samples.iter().map(kept).collect(),
         }

@@ -198,10 +198,8 @@ fn a_database_is_warned_of_at_eighty_and_critical_at_ninety_per_cent() {
     for (share, expected) in
         [(0.799, Status::Ok), (0.8, Status::Warning), (0.899, Status::Warning), (0.9, Status::Critical)]
     {
-        let archiver = ArchiverState {
-            capacity: Some(capacity(share, Some("2026-01-02"))),
-            ..well().archiver.unwrap()
-        };
+        let archiver =
+            ArchiverState { capacity: Some(capacity(share, Some("2026-01-02"))), ..well().archiver.unwrap() };
         let check = check(CheckName::Database, Seen { archiver: Ok(archiver), ..well() });
         assert_eq!(check.status, expected, "{share}");
         assert!(check.detail.contains("reached on 2026-01-02"), "{}", check.detail);

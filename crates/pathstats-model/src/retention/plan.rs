@@ -131,7 +131,8 @@ mod tests {
         let going = GoingRows { rows: 7, waiting_for_seal: 1, oldest: Some(first), newest: Some(second) };
         let usage = RowsUsed { rows_read: 3, rows_written: 0 };
         let config = RetentionConfig::default();
-        let plan = RetentionPlan::new(&config, (&[first, second], &[]), (going, GoingRows::default()), usage, 0);
+        let plan =
+            RetentionPlan::new(&config, (&[first, second], &[]), (going, GoingRows::default()), usage, 0);
         assert_eq!(
             serde_json::to_value(plan).unwrap(),
             serde_json::json!({

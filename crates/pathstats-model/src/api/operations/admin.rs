@@ -1,5 +1,7 @@
 //! Operations for those who run it.
 
+use crate::dead_letters::{MAX_ID_BYTES, MAX_REASON_BYTES};
+
 use super::{Access, Answer, Body, Content, Form, Operation, OperationId, Parameter, Verb};
 
 const LIMIT: Parameter = Parameter {
@@ -133,14 +135,14 @@ pub(super) const OPERATIONS: &[Operation] = &[
             Parameter {
                 name: "reason",
                 required: false,
-                form: Form::Text(64),
+                form: Form::Word(MAX_REASON_BYTES),
                 about: "Only letters of this reason; `byReason` of the answer names those there are.",
             },
             LIMIT,
             CURSOR,
         ],
         &[Answer { status: 200, content: Content::Json("DeadLetterList"), about: "The letters." }],
-        &[],
+        &[503],
     ),
     read(
         OperationId::DeadLetter,
@@ -148,9 +150,9 @@ pub(super) const OPERATIONS: &[Operation] = &[
         "One dead letter, whole",
         "With the body of the message.",
         // An id of a sealed event holds its path.
-        &[Parameter { name: "id", required: true, form: Form::Text(600), about: "Its id, as the list tells it." }],
+        &[Parameter { name: "id", required: true, form: Form::Text(MAX_ID_BYTES), about: "Its id, as the list tells it." }],
         &[Answer { status: 200, content: Content::Json("DeadLetterDetails"), about: "The letter." }],
-        &[404],
+        &[404, 503],
     ),
     change(
         OperationId::ReplayDeadLetters,
@@ -177,7 +179,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         "One entry a change, newest first. An entry without a status is one that is not known to have ended.",
         &[LIMIT, CURSOR],
         &[Answer { status: 200, content: Content::Json("AuditList"), about: "The entries." }],
-        &[],
+        &[503],
     ),
     read(
         OperationId::ArchiveStatus,
