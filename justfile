@@ -79,6 +79,10 @@ interop *ARGS: _ready
     .tools/interop/bin/pip install --quiet --disable-pip-version-check "pyarrow>=20,<27" "duckdb>=1,<3"
     {{ inside }} .tools/interop/bin/python tests/interop/archives.py "$@"
 
+# Makes the OpenAPI document and the API's reference anew, from the code.
+openapi: _ready
+    {{ inside }} cargo run --quiet --locked -p pathstats-openapi
+
 # Removes what local runs stored.
 reset *ARGS:
     @node scripts/reset.mjs "$@"

@@ -1,6 +1,7 @@
 //! Archives of raw events: how their files are made and read, and how a day gets from the database
 //! into them, whole. Pure: what does I/O is behind traits.
 
+pub mod answers;
 pub mod config;
 pub mod hash;
 pub mod jsonl;

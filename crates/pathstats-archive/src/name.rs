@@ -11,6 +11,7 @@ pub const FOLDER: &str = "events-archive/";
 
 /// How a file holds its events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "FileFormat"))]
 pub enum Format {
     /// One event a line, as it crosses the queue, compressed by gzip.
     #[serde(rename = "jsonl.gz")]
@@ -40,6 +41,7 @@ impl fmt::Display for Format {
 /// The name of a file: `events-archive/2025/10/2025-10-15.jsonl.gz` for what the day held when it
 /// was archived, `….late-1.jsonl.gz` and so on for events that came later.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(with = "String", inline))]
 #[serde(try_from = "String", into = "String")]
 pub struct ArchiveName {
     /// The day of its events, UTC.

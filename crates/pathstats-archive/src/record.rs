@@ -6,6 +6,7 @@ use pathstats_model::hour::EventDate;
 use pathstats_model::{EventId, HourBucket};
 use serde::{Deserialize, Serialize};
 
+use crate::answers::DayStatus;
 use crate::name::{ArchiveName, Format};
 use crate::store::Usage;
 use crate::tally::Reconciliation;
@@ -45,6 +46,7 @@ pub struct DayRecord {
 
 /// How far a file is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "FileStage"))]
 #[serde(rename_all = "lowercase")]
 pub enum Stage {
     /// Its bytes go to the bucket.
@@ -200,15 +202,15 @@ impl DayRecord {
         self.files.iter().any(|file| file.path.supplement == supplement && file.path.format == format)
     }
 
-    /// A word for how far the day is: `archiving`, `cleaning`, `archived`.
+    /// How far the day is.
     #[must_use]
-    pub fn status(&self) -> &'static str {
+    pub fn status(&self) -> DayStatus {
         if self.files.iter().any(|file| !file.is_whole()) || self.files.is_empty() {
-            "archiving"
+            DayStatus::Archiving
         } else if self.cleaned {
-            "archived"
+            DayStatus::Archived
         } else {
-            "cleaning"
+            DayStatus::Cleaning
         }
     }
 }

@@ -10,6 +10,7 @@ pub const MAX_DIFFERENCES: usize = 200;
 
 /// What is counted of a path and hour.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "ReconciledFigures"))]
 #[serde(rename_all = "camelCase")]
 pub struct Figures {
     /// Events.
@@ -33,6 +34,7 @@ pub struct HourlyRow {
 
 /// A path and hour where the archive and the statistics differ.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Difference {
     /// The path.

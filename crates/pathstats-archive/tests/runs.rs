@@ -43,7 +43,7 @@ fn a_day_is_archived_verified_published_and_cleaned() {
         let world = World::new(all.clone());
         assert_eq!(world.run(&settings(formats), ALL, None).unwrap(), Outcome::Done);
         world.check(&ids(&all));
-        assert_eq!(world.record().status(), "archived");
+        assert_eq!(world.record().status().name(), "archived");
         assert_eq!(world.record().deleted, 3_000);
         assert_eq!(world.rows_read(), 3_000, "each event is read once");
         assert!(world.objects().values().next().unwrap().len() as u64 > 3 * PART_BYTES, "several parts");
@@ -259,7 +259,7 @@ fn an_error_says_how_far_cleaning_came_and_the_next_run_takes_it_away() {
     let world = World::new(all.clone());
     let order = Order { clean: false, ..ALL };
     world.run(&settings(JSONL), order, None).unwrap();
-    assert_eq!((world.raw_events(), world.record().status()), (1_000, "cleaning"));
+    assert_eq!((world.raw_events(), world.record().status().name()), (1_000, "cleaning"));
     let error = world.run(&settings(JSONL), ALL, Some(Fault::Refused(5))).unwrap_err();
     assert!(matches!(error, RunError::Store { .. }), "{error}");
     let told = world.record().error.unwrap();

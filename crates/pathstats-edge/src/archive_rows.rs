@@ -155,7 +155,7 @@ impl ArchiveRows {
             count(record.records()),
             count(size),
             archived_at.map_or(JsValue::NULL, integer),
-            record.status().into(),
+            record.status().name().into(),
             count(u64::from(record.cleaned)),
             serde_json::to_string(record)?.into(),
             js_sys::Uint8Array::from(carry).into(),

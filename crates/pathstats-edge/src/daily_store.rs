@@ -4,8 +4,8 @@
 use core::cell::Cell;
 
 use pathstats_model::hour::EventDate;
-use pathstats_model::retention::Horizons;
-use serde::{Deserialize, Serialize};
+use pathstats_model::retention::{GoingRows, Horizons, RowsUsed};
+use serde::Deserialize;
 use wasm_bindgen::JsValue;
 use worker::{D1Database, D1Result, Result};
 
@@ -18,39 +18,12 @@ pub struct D1DailyStore {
     used: Cell<RowsUsed>,
 }
 
-/// Rows that statements read and wrote, as D1 counts and bills them.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct RowsUsed {
-    /// Read.
-    pub rows_read: u64,
-    /// Written or deleted.
-    pub rows_written: u64,
-}
-
-impl RowsUsed {
-    /// Adds what a statement read and wrote; tells how many rows it changed.
-    pub(crate) fn add(&mut self, result: &D1Result) -> Result<u64> {
-        let Some(meta) = result.meta()? else { return Ok(0) };
-        self.rows_read += meta.rows_read.unwrap_or(0) as u64;
-        self.rows_written += meta.rows_written.unwrap_or(0) as u64;
-        Ok(meta.changes.unwrap_or(0) as u64)
-    }
-}
-
-/// Rows that would go, and the days they are of.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct GoingRows {
-    /// How many.
-    pub rows: u64,
-    /// Rows old enough that stay all the same: their object may still write them.
-    #[serde(default)]
-    pub waiting_for_seal: u64,
-    /// The oldest day of those that go.
-    pub oldest: Option<EventDate>,
-    /// The newest day of those that go.
-    pub newest: Option<EventDate>,
+/// Adds what a statement read and wrote; tells how many rows it changed.
+pub(crate) fn add(used: &mut RowsUsed, result: &D1Result) -> Result<u64> {
+    let Some(meta) = result.meta()? else { return Ok(0) };
+    used.rows_read += meta.rows_read.unwrap_or(0) as u64;
+    used.rows_written += meta.rows_written.unwrap_or(0) as u64;
+    Ok(meta.changes.unwrap_or(0) as u64)
 }
 
 impl D1DailyStore {
@@ -143,7 +116,7 @@ impl D1DailyStore {
 
     fn meter(&self, result: &D1Result) -> Result<u64> {
         let mut used = self.used.get();
-        let changed = used.add(result)?;
+        let changed = add(&mut used, result)?;
         self.used.set(used);
         Ok(changed)
     }

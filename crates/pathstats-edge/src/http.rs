@@ -50,9 +50,17 @@ pub fn problem(problem: &Problem) -> Result<Response> {
 ///
 /// When the body does not serialise.
 pub fn json_with_tag(body: &impl Serialize) -> Result<Response> {
-    let text = serde_json::to_string(body)?;
-    let tag = etag::of_body(text.as_bytes());
-    tagged(with_type(200, text.into_bytes(), "application/json; charset=utf-8")?, &tag)
+    text_with_tag(serde_json::to_string(body)?)
+}
+
+/// As [`json_with_tag`], of JSON that is written already.
+///
+/// # Errors
+///
+/// When the platform refuses the response.
+pub fn text_with_tag(json: String) -> Result<Response> {
+    let tag = etag::of_body(json.as_bytes());
+    tagged(with_type(200, json.into_bytes(), "application/json; charset=utf-8")?, &tag)
 }
 
 /// JSON that is text already, and a tag for it.

@@ -5,6 +5,7 @@ use core::cell::Cell;
 use core::fmt::Display;
 
 use pathstats_model::hour::EventDate;
+use pathstats_model::retention::RowsUsed;
 use pathstats_model::totals::{
     Page, Part, PathSketch, Period, Source, SourceRow, Total, TotalsStore, Waiting,
 };
@@ -14,7 +15,7 @@ use wasm_bindgen::JsValue;
 use worker::{D1Database, D1Result, Error, Result};
 
 use crate::clock::now_ms;
-use crate::daily_store::RowsUsed;
+use crate::daily_store::add;
 use crate::database::{count, from_hex, integer};
 use crate::telemetry;
 
@@ -50,7 +51,7 @@ impl D1TotalsStore {
 
     fn meter(&self, result: &D1Result) -> Result<()> {
         let mut used = self.used.get();
-        used.add(result)?;
+        add(&mut used, result)?;
         self.used.set(used);
         Ok(())
     }

@@ -1,10 +1,14 @@
 //! How full the database is, when it will be full, and what is done about it.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::config::{ConfigError, Variables};
 use crate::hour::{EventDate, DAY_MS, HOUR_MS};
 use crate::retention::Day;
+
+mod report;
+
+pub use report::{CapacityReport, KeptSample};
 
 /// From this share of the limit on, a person is warned.
 pub const WARNING_RATIO: f64 = 0.8;
@@ -47,7 +51,8 @@ pub fn limit_bytes(variables: &impl Variables) -> Result<u64, ConfigError> {
 }
 
 /// How serious it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum CapacityLevel {
     /// Below 80 % of the limit.
@@ -119,7 +124,8 @@ pub const fn sampled_at(now_ms: i64) -> i64 {
 }
 
 /// Why there is a date, or none.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Outlook {
     /// Too few samples, or over too short a time.

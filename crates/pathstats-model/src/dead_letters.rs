@@ -150,7 +150,7 @@ pub struct LetterSummary {
 
 /// A letter, whole. What `GET /admin/dead-letters/show` answers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "DeadLetterDetails"))]
 pub struct LetterDetails {
     /// What the list tells of it.
     #[serde(flatten)]
@@ -175,7 +175,7 @@ pub struct ReasonCount {
 
 /// A page of letters. What `GET /admin/dead-letters` answers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "DeadLetterList"))]
 #[serde(rename_all = "camelCase")]
 pub struct LetterPage {
     /// All letters, whatever their reason.

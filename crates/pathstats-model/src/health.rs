@@ -4,8 +4,8 @@
 //! system without any traffic yet is not an alarm.
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
+use crate::capacity::CapacityReport;
 use crate::dead_letters::{iso, ReasonCount};
 use crate::hour::{iso_time, EventDate, HourBucket, DAY_MS};
 use crate::snapshot::Pointer;
@@ -109,7 +109,6 @@ pub struct OutboxState {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Drops {
     /// The hour.
-    #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub hour: HourBucket,
     /// `sampled`, `rate_limited`, `lost` and so on.
     pub reason: String,
@@ -122,7 +121,7 @@ pub struct Drops {
 #[serde(rename_all = "camelCase")]
 pub struct ArchiverState {
     /// As `GET /admin/capacity` answers; `None` when it could not be found out.
-    pub capacity: Option<Value>,
+    pub capacity: Option<CapacityReport>,
     /// The archive; `None` when it could not be found out.
     pub archive: Option<ArchiveState>,
 }
@@ -185,7 +184,7 @@ pub struct Seen {
 
 /// How it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "HealthStatus"))]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
     /// As it should be.
@@ -282,7 +281,7 @@ pub struct HealthReport {
     /// Requests of the last 24 hours that were not recorded; `null` when D1 does not answer.
     pub recording_drops: Option<Vec<Drops>>,
     /// As `GET /admin/capacity` answers; `null` when the archiver does not answer.
-    pub capacity: Option<Value>,
+    pub capacity: Option<CapacityReport>,
 }
 
 /// The queue.

@@ -50,6 +50,8 @@ pub mod problem;
 pub mod retention;
 pub mod rollup;
 pub mod sampling;
+#[cfg(feature = "schema")]
+mod schema;
 pub mod snapshot;
 pub mod snapshot_memo;
 pub mod stats;

@@ -6,6 +6,10 @@ use crate::config::{number, ConfigError, Variables};
 use crate::hour::{EventDate, DAY_MS, HOUR_MS};
 use crate::limits::MAX_FUTURE_MS;
 
+mod plan;
+
+pub use plan::{GoingRows, RawPlan, RetentionPlan, RollUpPlan, RowsPlan, RowsUsed};
+
 /// When the nightly run begins, in milliseconds after midnight UTC: its cron is `0 2 * * *`.
 const NIGHTLY_MS: i64 = 2 * HOUR_MS;
 

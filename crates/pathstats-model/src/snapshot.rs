@@ -54,6 +54,7 @@ pub struct Snapshot {
 
 /// One path over the hours of a snapshot.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct PathSummary {
     /// The path.
@@ -91,6 +92,7 @@ pub struct PathSummary {
 /// Bounds of a path's approximate figures, `[low, high]`; `null` where there is no figure, or where
 /// the snapshot was made before bounds were.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Bounds {
     /// Milliseconds; they hold the exact nearest rank.

@@ -5,21 +5,10 @@ use pathstats_edge::clock::now_ms;
 use pathstats_edge::http;
 use pathstats_edge::snapshot_store::SnapshotStore;
 use pathstats_edge::telemetry;
+use pathstats_model::api::liveness::Health;
 use pathstats_model::freshness::staleness_seconds;
 use pathstats_model::problem::Problem;
-use serde::Serialize;
 use worker::{Env, Response, Result};
-
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Health {
-    status: &'static str,
-    version: &'static str,
-    /// Seconds since the consumer last took a batch in; `null` before the first.
-    heartbeat_age_seconds: Option<i64>,
-    /// Seconds since the snapshot was made; `null` before the first.
-    snapshot_age_seconds: Option<i64>,
-}
 
 /// 200 while KV can be read, else 503.
 pub async fn answer(env: &Env) -> Result<Response> {
@@ -31,15 +20,9 @@ pub async fn answer(env: &Env) -> Result<Response> {
         Ok::<_, worker::Error>((heartbeat, snapshot))
     };
     match ages.await {
-        Ok((heartbeat_age_seconds, snapshot_age_seconds)) => http::json(
-            200,
-            &Health {
-                status: "ok",
-                version: env!("CARGO_PKG_VERSION"),
-                heartbeat_age_seconds,
-                snapshot_age_seconds,
-            },
-        ),
+        Ok((heartbeat, snapshot)) => {
+            http::json(200, &Health::new(env!("CARGO_PKG_VERSION"), heartbeat, snapshot))
+        }
         Err(error) => {
             telemetry::error("KV cannot be read", &error);
             let problem = Problem::new(

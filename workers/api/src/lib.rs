@@ -14,6 +14,7 @@
 //! | `/health` | [`health`] |
 //! | whatever changes something | [`gate`] first: who may, and the audit |
 //! | `/admin/audit` | [`audit`] |
+//! | `/openapi.json` | [`openapi`] |
 
 mod admin_health;
 mod archiver;
@@ -22,6 +23,7 @@ mod dead_letters;
 mod gate;
 mod health;
 mod metrics;
+mod openapi;
 mod paths;
 mod stats;
 mod tiers;
@@ -105,9 +107,6 @@ async fn operate(
     context: &Context,
     config: &ApiConfig,
 ) -> Result<Response> {
-    if operation.is_archivers() {
-        return archiver::forward(request, env, operation).await;
-    }
     let url = request.url()?;
     if url.query_pairs().any(|(name, value)| RETIRED_SOURCE.is(&name, &value)) {
         return http::problem(&Problem::gone(&RETIRED_SOURCE.call));
@@ -116,12 +115,16 @@ async fn operate(
         Ok(given) => given,
         Err(problem) => return http::problem(&problem),
     };
+    if operation.is_archivers() {
+        return archiver::forward(request, env, operation).await;
+    }
     match operation.id {
         OperationId::Health => health::answer(env).await,
         OperationId::Session => match identity {
             Some(identity) => http::json_with_tag(&Session::new(identity, config, env!("CARGO_PKG_VERSION"))),
             None => http::problem(&Problem::not_found(operation.path)),
         },
+        OperationId::OpenApi => openapi::answer(),
         OperationId::Paths => paths::answer(&given, env, context, config).await,
         OperationId::PathStats => stats::answer(&given, url.query().unwrap_or_default(), env, config).await,
         OperationId::Metrics => {

@@ -7,13 +7,12 @@ use pathstats_edge::clock::now_ms;
 use pathstats_edge::http;
 use pathstats_edge::telemetry::{self, Level};
 use pathstats_model::capacity::{
-    decide, forecast, level, limit_bytes, sampled_at, used_ratio, CapacityDecision, CapacityLevel, Sample,
+    decide, level, limit_bytes, sampled_at, used_ratio, CapacityDecision, CapacityLevel, CapacityReport,
+    Sample,
 };
 use pathstats_model::config::ConfigError;
-use pathstats_model::hour::iso_time;
 use pathstats_model::problem::Problem;
 use pathstats_model::retention::day;
-use serde_json::{json, Value};
 use worker::{Env, Error, Response, Result};
 
 /// What is known at one moment.
@@ -76,7 +75,7 @@ pub async fn report(env: &Env) -> Result<Response> {
 }
 
 /// What `GET /admin/capacity` answers, for health; `None` when it cannot be found out.
-pub async fn known(env: &Env) -> Option<Value> {
+pub async fn known(env: &Env) -> Option<CapacityReport> {
     match see(env).await {
         Ok(seen) => Some(body(&seen)),
         Err(Unseen::Config(error)) => {
@@ -101,31 +100,8 @@ async fn see(env: &Env) -> core::result::Result<Seen, Unseen> {
     Ok(Seen { decision: decide(level, &days), samples, size, limit, level })
 }
 
-fn body(seen: &Seen) -> Value {
-    let now = now_ms();
-    let mut known = seen.samples.clone();
-    known.push(Sample { at_ms: now, size_bytes: seen.size });
-    let forecast = forecast(&known, seen.limit, now);
-    let samples: Vec<Value> = seen
-        .samples
-        .iter()
-        .map(|sample| json!({ "at": iso_time(sample.at_ms), "sizeBytes": sample.size_bytes }))
-        .collect();
-    let archive = match seen.decision {
-        CapacityDecision::ArchiveNow(date) => Some(date),
-        CapacityDecision::Nothing | CapacityDecision::Warn | CapacityDecision::NothingToArchive => None,
-    };
-    json!({
-        "sizeBytes": seen.size,
-        "limitBytes": seen.limit,
-        "usedRatio": used_ratio(seen.size, seen.limit),
-        "level": seen.level,
-        "growthBytesPerDay": forecast.growth_bytes_per_day.map(f64::round),
-        "outlook": forecast.outlook,
-        "fullAt": forecast.full_at,
-        "emergencyArchive": archive,
-        "samples": samples,
-    })
+fn body(seen: &Seen) -> CapacityReport {
+    CapacityReport::new(&seen.samples, (seen.size, seen.limit), (seen.level, seen.decision), now_ms())
 }
 
 fn tell(seen: &Seen) {
@@ -139,7 +115,8 @@ fn tell(seen: &Seen) {
             (Level::Error, "the database is 90 % full, and no closed day is left to be archived")
         }
     };
-    let mut details = body(seen);
+    // All of it are numbers and texts, so it serialises.
+    let mut details = serde_json::to_value(body(seen)).unwrap_or_default();
     if let Some(fields) = details.as_object_mut() {
         fields.remove("samples");
         // A line has a level of its own.

@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 
+use pathstats_archive::answers::{DayDetails, DayOrder, DayUnderWay};
 use pathstats_archive::config::ArchiveConfig;
 use pathstats_archive::name::Format;
 use pathstats_archive::record::DayRecord;
@@ -13,13 +14,11 @@ use pathstats_edge::telemetry::{self, Level};
 use pathstats_model::hour::{iso_time, EventDate};
 use pathstats_model::limits::MAX_FUTURE_MS;
 use pathstats_model::problem::Problem;
-use serde::Deserialize;
 use serde_json::json;
 use worker::{Context, Delay, Env, Request, Response, Result};
 
 use crate::nightly::SETTLING_MS;
 use crate::settings::store;
-use crate::status::day_json;
 
 /// Most bytes of an order.
 const MAX_BODY_BYTES: usize = 1_000;
@@ -32,25 +31,6 @@ const BEHIND_MS: i64 = 20_000;
 const WAITED_FOR_MS: i64 = 300_000;
 
 const NOTHING: Order = Order { archive: false, clean: false, convert: None, reconcile: None };
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Wanted {
-    date: EventDate,
-    /// Whether the answer waits for the run.
-    #[serde(default)]
-    wait: bool,
-    /// Whether what is archived is deleted from the database.
-    #[serde(default = "yes")]
-    clean: bool,
-    /// Whether hourly rows that differ from the archive are made anew.
-    #[serde(default)]
-    repair: bool,
-}
-
-const fn yes() -> bool {
-    true
-}
 
 /// Takes an order and answers: at once, with 202, or when the run has ended.
 pub async fn take(
@@ -87,8 +67,7 @@ pub async fn take(
             Delay::from(Duration::ZERO).await;
             let _ = one_day(&store, &config, wanted.date, order, &mut lasting(BEHIND_MS)).await;
         }));
-        let answer = json!({ "date": wanted.date, "status": "started" });
-        return http::json(202, &answer);
+        return http::json(202, &DayUnderWay::started(wanted.date));
     }
     match one_day(&store, &config, wanted.date, order, &mut lasting(WAITED_FOR_MS)).await {
         Ok((Outcome::Busy(until), _)) => {
@@ -100,8 +79,8 @@ pub async fn take(
             let detail = format!("there is no event of {}, and no archive", wanted.date);
             http::problem(&Problem::new(404, "nothing_to_archive", "There is nothing to archive", detail))
         }
-        Ok((Outcome::Unfinished, record)) => http::json(202, &day_json(&record)),
-        Ok((Outcome::Done, record)) => http::json(200, &day_json(&record)),
+        Ok((Outcome::Unfinished, record)) => http::json(202, &DayUnderWay::unfinished(&record)),
+        Ok((Outcome::Done, record)) => http::json(200, &DayDetails::new(&record)),
         Err(error) => {
             let title = "The day is not archived to the end";
             let detail = format!("{error}. What was done is kept; the next run goes on");
@@ -110,7 +89,7 @@ pub async fn take(
     }
 }
 
-async fn wanted(request: &mut Request) -> Result<core::result::Result<Wanted, Problem>> {
+async fn wanted(request: &mut Request) -> Result<core::result::Result<DayOrder, Problem>> {
     const EXPECTED: &str = "a JSON object such as {\"date\":\"2025-10-15\"}";
     let wrong = |found: &str| Problem::parameter("body", found, EXPECTED);
     let Body::Bytes(body) = read_body(request, MAX_BODY_BYTES).await? else {
@@ -121,7 +100,7 @@ async fn wanted(request: &mut Request) -> Result<core::result::Result<Wanted, Pr
             "an order has 1,000 bytes at most",
         )));
     };
-    let wanted: Wanted = match serde_json::from_slice(&body) {
+    let wanted: DayOrder = match serde_json::from_slice(&body) {
         Ok(wanted) => wanted,
         Err(error) => return Ok(Err(wrong(&format!("{error}: {}", String::from_utf8_lossy(&body))))),
     };

@@ -3,14 +3,13 @@
 use pathstats_edge::archive_rows::{ArchiveRows, MAX_DAYS};
 use pathstats_edge::bindings::{EnvVariables, D1};
 use pathstats_edge::clock::now_ms;
-use pathstats_edge::daily_store::{D1DailyStore, GoingRows};
+use pathstats_edge::daily_store::D1DailyStore;
 use pathstats_edge::http;
 use pathstats_edge::telemetry::{self, Level};
-use pathstats_model::hour::iso_time;
 use pathstats_model::problem::Problem;
-use pathstats_model::retention::{day, next_nightly_ms, Budget, Horizons, RetentionConfig};
+use pathstats_model::retention::{day, Budget, Horizons, RetentionConfig, RetentionPlan};
 use pathstats_model::rollup::{self, Done};
-use serde_json::{json, Value};
+use serde_json::json;
 use worker::{Env, Response, Result};
 
 /// How long a run lasts that a person asked for, in milliseconds: they wait for it.
@@ -33,7 +32,7 @@ pub async fn plan(env: &Env) -> Result<Response> {
 }
 
 /// Reads only. May be repeated.
-async fn planned(env: &Env, config: RetentionConfig) -> Result<Value> {
+async fn planned(env: &Env, config: RetentionConfig) -> Result<RetentionPlan> {
     let now = now_ms();
     let horizons = config.horizons(now);
     let store = D1DailyStore::new(env.d1(D1)?);
@@ -42,24 +41,7 @@ async fn planned(env: &Env, config: RetentionConfig) -> Result<Value> {
     let to_roll_up = store.days_to_roll_up(horizons).await?;
     let hourly = store.going_hours(horizons).await?;
     let daily = store.going_days(horizons).await?;
-    Ok(json!({
-        "nextRun": iso_time(next_nightly_ms(now)),
-        "raw": { "keepDays": config.raw_days, "days": due.len(), "oldest": due.first(), "newest": due.last() },
-        "rollUp": { "days": to_roll_up.len(), "oldest": to_roll_up.first(), "newest": to_roll_up.last() },
-        "hourly": going(&hourly, config.hourly_days),
-        "daily": going(&daily, config.daily_days),
-        "usage": store.used(),
-    }))
-}
-
-fn going(rows: &GoingRows, keep_days: i64) -> Value {
-    json!({
-        "keepDays": keep_days,
-        "rows": rows.rows,
-        "waitingForSeal": rows.waiting_for_seal,
-        "oldest": rows.oldest,
-        "newest": rows.newest,
-    })
+    Ok(RetentionPlan::new(&config, (&due, &to_roll_up), (hourly, daily), store.used(), now))
 }
 
 /// Does now what the night does, for as long as a person waits, and answers what was done. What is

@@ -2,15 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use pathstats_archive::answers::{ArchiveStatus, DayReport, DaySummary};
 use pathstats_archive::config::ArchiveConfig;
 use pathstats_archive::record::DayRecord;
 use pathstats_edge::archive_rows::MAX_DAYS;
 use pathstats_edge::clock::now_ms;
 use pathstats_edge::{http, telemetry};
-use pathstats_model::hour::{iso_time, EventDate};
+use pathstats_model::hour::EventDate;
 use pathstats_model::problem::Problem;
 use pathstats_model::retention::day;
-use serde_json::{json, Value};
 use worker::{Env, Request, Response, Result};
 
 use crate::settings::store;
@@ -43,7 +43,7 @@ pub async fn answer(request: &Request, env: &Env, config: &ArchiveConfig) -> Res
     }
 }
 
-async fn list(env: &Env, config: &ArchiveConfig) -> Result<Option<Value>> {
+async fn list(env: &Env, config: &ArchiveConfig) -> Result<Option<ArchiveStatus>> {
     let store = store(env)?;
     let in_database: BTreeSet<EventDate> =
         store.rows().days_with_events(MAX_DAYS).await?.into_iter().collect();
@@ -52,84 +52,21 @@ async fn list(env: &Env, config: &ArchiveConfig) -> Result<Option<Value>> {
         records.insert(row.date, serde_json::from_str(&row.record)?);
     }
     let dates: BTreeSet<EventDate> = in_database.iter().chain(records.keys()).copied().collect();
-    let days: Vec<Value> = dates
-        .into_iter()
-        .map(|date| summary(date, in_database.contains(&date), records.get(&date), config))
-        .collect();
-    Ok(Some(json!({ "days": days })))
+    let now = now_ms();
+    let summary = |date| {
+        let day = day(date, now, config.raw_days);
+        DaySummary::new(day, in_database.contains(&date), records.get(&date))
+    };
+    Ok(Some(ArchiveStatus::Days { days: dates.into_iter().map(summary).collect() }))
 }
 
-async fn one(env: &Env, config: &ArchiveConfig, date: EventDate) -> Result<Option<Value>> {
+async fn one(env: &Env, config: &ArchiveConfig, date: EventDate) -> Result<Option<ArchiveStatus>> {
     let store = store(env)?;
     let in_database = store.rows().has_events(date).await?;
     let record = store.rows().record(date).await?;
     if record.is_none() && !in_database {
         return Ok(None);
     }
-    let mut value = summary(date, in_database, record.as_ref(), config);
-    if let (Some(record), Some(fields)) = (&record, value.as_object_mut()) {
-        if let Some(details) = day_json(record).as_object() {
-            fields.extend(details.clone());
-        }
-    }
-    Ok(Some(value))
-}
-
-fn summary(date: EventDate, in_database: bool, record: Option<&DayRecord>, config: &ArchiveConfig) -> Value {
     let day = day(date, now_ms(), config.raw_days);
-    json!({
-        "date": date,
-        "closed": day.closed,
-        "due": day.due,
-        "inDatabase": in_database,
-        "status": record.map_or("database", DayRecord::status),
-        "records": record.map_or(0, DayRecord::records),
-        "bytes": record.map_or(0, |record| record.files.iter().map(|file| file.bytes).sum::<u64>()),
-        "files": record.map_or(0, |record| record.files.len()),
-        "cleaned": record.is_some_and(|record| record.cleaned),
-        "reconciled": record.map(|record| record.reconciliation.is_equal()),
-        "error": record.and_then(|record| record.error.clone()),
-    })
-}
-
-/// All that is known of a day, for a person.
-pub fn day_json(record: &DayRecord) -> Value {
-    let objects: Vec<Value> = record
-        .files
-        .iter()
-        .map(|file| {
-            json!({
-                "path": file.path,
-                "format": file.path.format,
-                "stage": file.stage,
-                "records": file.records,
-                "bytes": file.bytes,
-                "pages": file.pages,
-                "firstId": file.first_id.map(|id| id.to_string()),
-                "lastId": file.last_id.map(|id| id.to_string()),
-                "sha256": file.sha256,
-                "hours": file.hours,
-                "archivedAt": file.archived_at.map(iso_time),
-            })
-        })
-        .collect();
-    let reconciliation = &record.reconciliation;
-    json!({
-        "date": record.date,
-        "status": record.status(),
-        "records": record.records(),
-        "deleted": record.deleted,
-        "cleaned": record.cleaned,
-        "objects": objects,
-        "reconciliation": {
-            "equal": reconciliation.is_equal(),
-            "hoursCompared": reconciliation.hours.len(),
-            "hoursWithoutStatistics": reconciliation.hours_without_statistics,
-            "differences": reconciliation.differences,
-            "differing": reconciliation.count(),
-        },
-        "usage": record.usage,
-        "error": record.error,
-        "updatedAt": iso_time(record.updated_at),
-    })
+    Ok(Some(ArchiveStatus::Day(Box::new(DayReport::new(day, in_database, record.as_ref())))))
 }

@@ -109,7 +109,7 @@ pub struct ChangedPath {
 
 /// A figure of two days.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "ChangeOf_{T}"))]
 pub struct Change<T> {
     /// Of the last 24 hours that have ended.
     pub now: T,

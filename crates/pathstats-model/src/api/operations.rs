@@ -118,6 +118,8 @@ pub enum Form {
     Flag,
     /// Some text of at most so many characters.
     Text(usize),
+    /// At most so many visible characters of ASCII.
+    Word(usize),
     /// A path as it is counted.
     Path,
     /// A moment: ISO 8601, a day, an hour, or milliseconds since 1970.
@@ -180,6 +182,22 @@ impl Operation {
                 | OperationId::Retention
                 | OperationId::RunRetention
                 | OperationId::Capacity
+        )
+    }
+}
+
+impl Operation {
+    /// Whether its good answers carry an `ETag`, so that a client can ask whether one is still so.
+    #[must_use]
+    pub const fn has_tag(&self) -> bool {
+        matches!(
+            self.id,
+            OperationId::OpenApi
+                | OperationId::Paths
+                | OperationId::PathStats
+                | OperationId::Metrics
+                | OperationId::Session
+                | OperationId::ArchiveDownload
         )
     }
 }

@@ -86,7 +86,7 @@ pub struct Point {
 
 /// How far a bucket is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "BucketState"))]
 #[serde(rename_all = "lowercase")]
 pub enum State {
     /// It has ended, and something was counted. Late events may still come for four days.

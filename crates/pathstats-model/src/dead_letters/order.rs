@@ -44,7 +44,6 @@ impl OrderError {
 
 /// Which letters are to be replayed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(with = "Raw"))]
 #[serde(try_from = "Raw", into = "Raw")]
 pub enum ReplayOrder {
     /// These.
@@ -60,7 +59,6 @@ pub enum ReplayOrder {
 
 /// Which letters are to be thrown away.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(with = "Raw"))]
 #[serde(try_from = "Raw", into = "Raw")]
 pub enum DiscardOrder {
     /// These.
@@ -71,7 +69,6 @@ pub enum DiscardOrder {
 
 /// An order as it is written.
 #[derive(Debug, Default, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 struct Raw {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -200,7 +197,7 @@ fn read(body: &[u8]) -> Result<Raw, OrderError> {
 
 /// What became of a letter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "LetterFate"))]
 #[serde(rename_all = "camelCase")]
 pub enum Outcome {
     /// All its events are durable and counted, now or before. The letter is gone.
@@ -230,7 +227,7 @@ pub struct LetterOutcome {
 
 /// What came of a replay.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "ReplayAnswer"))]
 #[serde(rename_all = "camelCase")]
 pub struct Replayed {
     /// Letters that were tried, or were not there.
@@ -256,7 +253,7 @@ pub struct Replayed {
 
 /// What came of a discard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "DiscardAnswer"))]
 pub struct Discarded {
     /// Letters that went.
     pub discarded: u64,

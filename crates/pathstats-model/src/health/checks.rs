@@ -282,15 +282,13 @@ fn database(seen: &Seen) -> Check {
         Ok(archiver) => archiver.capacity.as_ref().ok_or(Silence::Failed),
         Err(silence) => Err(*silence),
     };
-    let field = |name: &str| capacity.ok().and_then(|capacity| capacity.get(name));
-    let share = match capacity.map(|_| field("usedRatio").and_then(serde_json::Value::as_f64)) {
-        Ok(Some(share)) => share,
-        Ok(None) => return scale.silent("the archiver", Silence::Failed),
+    let (share, full_at) = match capacity {
+        Ok(capacity) => (capacity.used_ratio, capacity.full_at),
         Err(silence) => return scale.silent("the archiver", silence),
     };
     let status = scale.level(share);
     let told = format!("The database is {:.1} % full", share * 100.0);
-    let when = match field("fullAt").and_then(|date| date.as_str()) {
+    let when = match full_at {
         Some(date) => format!("; as it grows, its limit is reached on {date}"),
         None => String::new(),
     };

@@ -9,6 +9,21 @@ fn date(text: &str) -> EventDate {
     text.parse().unwrap()
 }
 
+/// A database of which this share is used.
+fn capacity(used_ratio: f64, full_at: Option<&str>) -> CapacityReport {
+    CapacityReport {
+        size_bytes: 1,
+        limit_bytes: 4,
+        used_ratio,
+        level: crate::capacity::level(used_ratio),
+        growth_bytes_per_day: None,
+        outlook: crate::capacity::Outlook::NotGrowing,
+        full_at: full_at.map(date),
+        emergency_archive: None,
+        samples: Vec::new(),
+    }
+}
+
 /// A system as it should be.
 fn well() -> Seen {
     Seen {
@@ -19,7 +34,7 @@ fn well() -> Seen {
         outbox: Ok(OutboxState { messages: 0, oldest_ms: None }),
         drops: Ok(vec![]),
         archiver: Ok(ArchiverState {
-            capacity: Some(json!({ "usedRatio": 0.25, "fullAt": "2026-03-01" })),
+            capacity: Some(capacity(0.25, Some("2026-03-01"))),
             archive: Some(ArchiveState { days_archived: 30, ..ArchiveState::default() }),
         }),
     }
@@ -32,7 +47,7 @@ fn new() -> Seen {
         snapshot: Ok(None),
         queue: Ok(QueueState { messages: 0, bytes: 0, oldest_ms: None }),
         archiver: Ok(ArchiverState {
-            capacity: Some(json!({ "usedRatio": 0.0001, "fullAt": null })),
+            capacity: Some(capacity(0.0001, None)),
             archive: Some(ArchiveState::default()),
         }),
         ..well()
@@ -183,10 +198,8 @@ fn a_database_is_warned_of_at_eighty_and_critical_at_ninety_per_cent() {
     for (share, expected) in
         [(0.799, Status::Ok), (0.8, Status::Warning), (0.899, Status::Warning), (0.9, Status::Critical)]
     {
-        let archiver = ArchiverState {
-            capacity: Some(json!({ "usedRatio": share, "fullAt": "2026-01-02" })),
-            ..well().archiver.unwrap()
-        };
+        let archiver =
+            ArchiverState { capacity: Some(capacity(share, Some("2026-01-02"))), ..well().archiver.unwrap() };
         let check = check(CheckName::Database, Seen { archiver: Ok(archiver), ..well() });
         assert_eq!(check.status, expected, "{share}");
         assert!(check.detail.contains("reached on 2026-01-02"), "{}", check.detail);

@@ -97,6 +97,7 @@ pub trait DailyStore {
 
 /// What a run did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "RetentionDone"))]
 #[serde(rename_all = "camelCase")]
 pub struct Done {
     /// Days whose pass came to its end.

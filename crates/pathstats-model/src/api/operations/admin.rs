@@ -1,5 +1,7 @@
 //! Operations for those who run it.
 
+use crate::dead_letters::{MAX_ID_BYTES, MAX_REASON_BYTES};
+
 use super::{Access, Answer, Body, Content, Form, Operation, OperationId, Parameter, Verb};
 
 const LIMIT: Parameter = Parameter {
@@ -71,7 +73,7 @@ const ORDERED: &[Answer] = &[
     Answer { status: 200, content: Content::Json("DayDetails"), about: "Done; only with `\"wait\":true`." },
     Answer {
         status: 202,
-        content: Content::Json("DayStarted"),
+        content: Content::Json("DayUnderWay"),
         about: "Begun, or not done within the budget: the cron goes on.",
     },
 ];
@@ -133,14 +135,14 @@ pub(super) const OPERATIONS: &[Operation] = &[
             Parameter {
                 name: "reason",
                 required: false,
-                form: Form::Text(64),
+                form: Form::Word(MAX_REASON_BYTES),
                 about: "Only letters of this reason; `byReason` of the answer names those there are.",
             },
             LIMIT,
             CURSOR,
         ],
         &[Answer { status: 200, content: Content::Json("DeadLetterList"), about: "The letters." }],
-        &[],
+        &[503],
     ),
     read(
         OperationId::DeadLetter,
@@ -148,16 +150,16 @@ pub(super) const OPERATIONS: &[Operation] = &[
         "One dead letter, whole",
         "With the body of the message.",
         // An id of a sealed event holds its path.
-        &[Parameter { name: "id", required: true, form: Form::Text(600), about: "Its id, as the list tells it." }],
+        &[Parameter { name: "id", required: true, form: Form::Text(MAX_ID_BYTES), about: "Its id, as the list tells it." }],
         &[Answer { status: 200, content: Content::Json("DeadLetterDetails"), about: "The letter." }],
-        &[404],
+        &[404, 503],
     ),
     change(
         OperationId::ReplayDeadLetters,
         "/admin/dead-letters/replay",
         "Takes dead letters in once more",
         REPLAY,
-        Some(Body { schema: "DeadLetterSelection", example: r#"{"ids":["0123456789abcdef"]}"# }),
+        Some(Body { schema: "ReplayOrder", example: r#"{"ids":["0123456789abcdef"]}"# }),
         &[Answer { status: 200, content: Content::Json("ReplayAnswer"), about: "What became of each." }],
         &[413, 502, 503, 504],
     ),
@@ -166,7 +168,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         "/admin/dead-letters/discard",
         "Deletes dead letters",
         DISCARD,
-        Some(Body { schema: "DeadLetterSelection", example: r#"{"all":true,"reason":"not_json"}"# }),
+        Some(Body { schema: "DiscardOrder", example: r#"{"all":true,"reason":"not_json"}"# }),
         &[Answer { status: 200, content: Content::Json("DiscardAnswer"), about: "How many are gone." }],
         &[413, 502, 503, 504],
     ),
@@ -177,7 +179,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         "One entry a change, newest first. An entry without a status is one that is not known to have ended.",
         &[LIMIT, CURSOR],
         &[Answer { status: 200, content: Content::Json("AuditList"), about: "The entries." }],
-        &[],
+        &[503],
     ),
     read(
         OperationId::ArchiveStatus,

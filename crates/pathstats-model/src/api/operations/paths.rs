@@ -98,7 +98,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         ],
         body: None,
         answers: &[Answer { status: 200, content: Content::Json("SearchAnswer"), about: "The paths." }],
-        problems: &[],
+        problems: &[503],
     },
     Operation {
         id: OperationId::PathStats,
@@ -133,7 +133,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         ],
         body: None,
         answers: &[Answer { status: 200, content: Content::Json("StatsAnswer"), about: "The series; empty for a path that was never seen." }],
-        problems: &[],
+        problems: &[503],
     },
     Operation {
         id: OperationId::Metrics,
@@ -158,7 +158,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         ],
         body: None,
         answers: &[Answer { status: 200, content: Content::Json("MetricsAnswer"), about: "The metrics." }],
-        problems: &[],
+        problems: &[503],
     },
     Operation {
         id: OperationId::ExportEvents,
