@@ -45,6 +45,7 @@ pub enum ArchiveStatus {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
+#[allow(clippy::struct_excessive_bools, reason = "what a caller asks of a day, each for itself")]
 pub struct DaySummary {
     /// The day, UTC.
     pub date: EventDate,

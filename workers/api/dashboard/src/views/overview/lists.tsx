@@ -55,7 +55,7 @@ export function Busiest({ data }: { data: Metrics | undefined }) {
     { key: "p95", title: "p95", number: true, show: ({ p95 }) => format.ms(middle(p95)), csv: ({ p95 }) => middle(p95) },
   ];
   return (
-    <Card title={t("busiest.title")} note={t("list.ofRange")} testId="busiest">
+    <Card title={t("busiest.title")} note={t("list.ofDay")} testId="busiest">
       {data ? <Table name={t("busiest.title")} csvWhat="busiest" columns={columns} rows={data.busiest} id={({ path }) => path} /> : <SkeletonRows rows={8} />}
     </Card>
   );
@@ -71,7 +71,7 @@ export function Slowest({ data }: { data: Metrics | undefined }) {
     { key: "requests", title: t("figure.requests"), number: true, show: ({ requests }) => format.compact(requests), csv: ({ requests }) => requests },
   ];
   return (
-    <Card title={t("slowest.title")} note={t("list.ofRange")} testId="slowest">
+    <Card title={t("slowest.title")} note={t("list.ofDay")} testId="slowest">
       {data ? <Table name={t("slowest.title")} csvWhat="slowest" columns={columns} rows={data.slowest} id={({ path }) => path} /> : <SkeletonRows rows={8} />}
     </Card>
   );
