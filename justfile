@@ -79,6 +79,12 @@ interop *ARGS: _ready
     .tools/interop/bin/pip install --quiet --disable-pip-version-check "pyarrow>=20,<27" "duckdb>=1,<3"
     {{ inside }} .tools/interop/bin/python tests/interop/archives.py "$@"
 
+# Has schemathesis ask the API some thousand things that its OpenAPI document allows or does not. Needs Python 3, and installs it under .tools.
+fuzz-api *ARGS: build
+    test -x .tools/fuzz/bin/python || python3 -m venv .tools/fuzz
+    .tools/fuzz/bin/pip install --quiet --disable-pip-version-check "schemathesis>=4.32,<5"
+    {{ inside }} node tests/fuzz/api.mjs "$@"
+
 # Makes the OpenAPI document and the API's reference anew, from the code.
 openapi: _ready
     {{ inside }} cargo run --quiet --locked -p pathstats-openapi

@@ -10,7 +10,7 @@ use pathstats_model::api::operations::{Operation, Verb};
 use pathstats_model::http::request_id::REQUEST_ID;
 use pathstats_model::problem::Problem;
 use wasm_bindgen::JsValue;
-use worker::{Env, Headers, Request, RequestInit, Response, Result};
+use worker::{Env, Headers, Method, Request, RequestInit, Response, Result};
 
 /// Most bytes of an order.
 const MAX_BODY_BYTES: usize = 1_000;
@@ -35,7 +35,8 @@ pub async fn forward(mut request: Request, env: &Env, operation: &Operation) -> 
     if let Some(id) = telemetry::request_id() {
         headers.set(REQUEST_ID, &id)?;
     }
-    init.with_method(request.method()).with_headers(headers);
+    // A `HEAD` is a `GET` there: its answer's headers are what is asked for.
+    init.with_method(Method::from(operation.method.name().to_owned())).with_headers(headers);
     if operation.method == Verb::Post {
         let Body::Bytes(body) = read_body(&mut request, MAX_BODY_BYTES).await? else {
             return http::problem(&Problem::too_large("the body of an order", MAX_BODY_BYTES));

@@ -72,9 +72,11 @@ async fn answer(
         return Ok(response);
     }
     let path = request.path();
-    let found = find(request.method().as_ref(), &path);
+    // As it came: `Request::method` takes a method that it does not know for a `GET`.
+    let method = request.inner().method();
+    let found = find(&method, &path);
     if let Found::OtherMethod(allowed) = found {
-        let response = http::problem(&Problem::method(request.method().as_ref(), allowed))?;
+        let response = http::problem(&Problem::method(&method, allowed))?;
         response.headers().set("Allow", allowed)?;
         return Ok(response);
     }

@@ -14,9 +14,9 @@ use crate::name::Format;
 use crate::record::{DayRecord, FileRecord};
 
 /// Most events of one answer to a query.
-pub const MAX_QUERY_LIMIT: u64 = 10_000;
+pub const MAX_QUERY_LIMIT: u32 = 10_000;
 /// Events of one answer, unless it says how many.
-const DEFAULT_QUERY_LIMIT: u64 = 100;
+const DEFAULT_QUERY_LIMIT: u32 = 100;
 /// Most days of one export.
 pub const MAX_EXPORT_DAYS: i64 = 31;
 
@@ -74,13 +74,11 @@ impl QueryParameters {
         })?;
         let status =
             given.optional("status", "a status as in 404, or a class as in 5xx", StatusFilter::parse)?;
-        let limit = given.optional("limit", "a whole number from 1 to 10000", |text| {
-            text.parse().ok().filter(|limit| (1..=MAX_QUERY_LIMIT).contains(limit))
-        })?;
+        let limit = given.number("limit", DEFAULT_QUERY_LIMIT, 1..=MAX_QUERY_LIMIT)?;
         Ok(Self {
             date: given.required("date", A_DAY, |text| text.parse().ok())?,
             filter: Filter { path, status },
-            limit: limit.unwrap_or(DEFAULT_QUERY_LIMIT),
+            limit: u64::from(limit),
             cursor: given.get("cursor").map(str::to_owned),
         })
     }
@@ -208,6 +206,7 @@ mod tests {
             ("date=2025-10-15&limit=0", "limit"),
             ("date=2025-10-15&limit=10001", "limit"),
             ("date=2025-10-15&limit=", "limit"),
+            ("date=2025-10-15&limit=+1", "limit"),
             ("date=2025-10-15&page=2", "page"),
         ] {
             let problem = QueryParameters::read(pairs(query)).unwrap_err();
