@@ -87,6 +87,7 @@ test("a path opens with its own figures; Back leads to the overview", () =>
     assert.ok((await figure(page, "Requests")).startsWith(`Requests\n${total.requests.toLocaleString("en")}`));
     assert.equal(await rowsOf(page, "methods").count(), methods.length);
     assert.ok(methods.length >= 2);
+    await page.locator('[data-testid="classes"], .legend').filter({ hasText: "2xx" }).first().waitFor();
     await page.goBack();
     await card(page, "top-paths").waitFor();
   }));
@@ -151,6 +152,7 @@ test("a chart's figures are there as a table, and as CSV", () =>
   at("", async (page) => {
     await page.getByRole("button", { name: "Table: Requests and errors" }).click();
     const table = page.getByRole("region", { name: "Requests and errors" }).last();
+    await table.locator("tbody tr").first().waitFor();
     assert.equal(await table.locator("tbody tr").count(), 24);
     const [download] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name: "CSV: Requests and errors" }).click()]);
     assert.match(download.suggestedFilename(), /^pathstats-requests-\d{8}T\d{4}Z\.csv$/);

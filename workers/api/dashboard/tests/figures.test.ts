@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Bucket } from "../src/api/types.ts";
-import { boundedShapes, beforeLine, isEmpty, stacked, stepsOf, toldShapes } from "../src/charts/spec.ts";
+import { boundedShapes, beforeLine, isEmpty, stacked, stepsOf, tellsClasses, toldShapes } from "../src/charts/spec.ts";
 import { budgetLevel, changeOf, isSampled, likeForLike, moodOf } from "../src/model/figures.ts";
 import { forecastPoints } from "../src/model/forecast.ts";
 import { matching, ordered } from "../src/model/order.ts";
@@ -74,6 +74,12 @@ test("bounds are told where they differ", () => {
 test("steps say what is special about them", () => {
   assert.deepEqual(stepsOf([bucket(0, 1), bucket(1, 1, 0, { state: "counting" }), bucket(2, 0, 0, { state: "empty" })]).map(({ state }) => state), [undefined, "counting", undefined]);
   assert.equal(isEmpty({ steps: [], value: String, shapes: [{ label: "", colour: "blue", kind: "line", values: [0, null] }] }), true);
+});
+
+test("steps without requests tell no classes, whatever they say", () => {
+  const none = { "2xx": 0 };
+  assert.equal(tellsClasses([bucket(0, 5), bucket(1, 0, 0, { statusClasses: none })]), false);
+  assert.equal(tellsClasses([bucket(0, 5), bucket(1, 2, 0, { statusClasses: { "2xx": 2 } })]), true);
 });
 
 test("a forecast begins where the samples end, and stops at the limit", () => {

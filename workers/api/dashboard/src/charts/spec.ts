@@ -91,5 +91,8 @@ export function latencyShapes(series: readonly Bucket[]) {
 
 export const CLASS_COLOURS: Record<StatusClass, Colour> = { "1xx": "grey", "2xx": "green", "3xx": "sky", "4xx": "amber", "5xx": "red" };
 
+/** Whether any step with requests tells their classes. Steps that were read from their columns alone do not. */
+export const tellsClasses = (series: readonly Bucket[]): boolean => series.some(({ requests, statusClasses }) => requests > 0 && statusClasses !== null);
+
 /** Whether a chart has anything to show. */
 export const isEmpty = (spec: ChartSpec): boolean => spec.shapes.every(({ values }) => values.every((value) => value === null || value === 0));

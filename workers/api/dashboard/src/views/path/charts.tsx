@@ -1,7 +1,7 @@
 // A path's requests, latency and status classes over time.
 import { useMemo } from "preact/hooks";
 import type { PathStats } from "../../api/types.ts";
-import { CLASS_COLOURS, beforeLine, latencyShapes, stacked, stepsOf, type ChartSpec } from "../../charts/spec.ts";
+import { CLASS_COLOURS, beforeLine, latencyShapes, stacked, stepsOf, tellsClasses, type ChartSpec } from "../../charts/spec.ts";
 import { STATUS_CLASSES } from "../../model/place.ts";
 import { usePlace } from "../../state/place.tsx";
 import { useSettings } from "../../state/settings.tsx";
@@ -40,8 +40,8 @@ export function PathCharts({ data, busy }: { data: PathStats | undefined; busy: 
     return { requests, latency, classes };
   }, [data, t, format]);
   const select = (from: number, to: number) => go({ range: "custom", from, to });
-  // Steps that were read from their columns alone do not tell their classes; the whole range does.
-  const untold = data?.series.every(({ statusClasses }) => !statusClasses);
+  // Where steps do not tell their classes, the whole range does.
+  const untold = data && data.total.requests > 0 && !tellsClasses(data.series);
   const filtered = data?.accuracy?.filtered ? t("chart.filtered") : null;
   return (
     <>
