@@ -83,6 +83,8 @@ async function withoutTable(state, store, table, act) {
   const file = fileOf(state, store);
   const rename = (from, to) => {
     const database = new DatabaseSync(file, { timeout: 5_000 });
+    // A store that was started anew meanwhile has made the table again, empty.
+    if (from === "gone") database.exec(`DROP TABLE IF EXISTS ${to}`);
     database.exec(`ALTER TABLE ${from} RENAME TO ${to}`);
     database.close();
   };
