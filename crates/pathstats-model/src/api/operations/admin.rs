@@ -194,7 +194,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         OperationId::ArchiveQuery,
         "/admin/archive/query",
         "Events of a day",
-        "From R2 where the day is archived, from D1 where it is not, in the order of their ids.",
+        "From the files of a day that is archived, in the order of their ids.",
         &[
             DATE,
             Parameter { name: "path", required: false, form: Form::Path, about: "Only events of this path." },
