@@ -78,7 +78,7 @@ describe("the archive", { concurrency: 1 }, () => {
     }));
 
   test("its events are read from the archive, page by page", () =>
-    at("?view=path&path=/archive/:id", async (page) => {
+    at(`?view=path&path=/archive/:id&day=${OLD_DAY.date}`, async (page) => {
       const events = page.getByTestId("events");
       const ids = () => events.locator("tbody tr code:last-child").last().innerText();
       await events.locator("tbody tr").first().waitFor();

@@ -140,13 +140,23 @@ test("a filter leaves counts, and says why there is nothing else", () =>
     await page.getByText("Percentiles are kept for all requests of a path together. Take the filters off").waitFor();
   }));
 
-test("a day that is not archived says so, and where to go", () =>
-  at(`?view=path&path=${BUSIEST}&day=${new Date().toISOString().slice(0, 10)}`, async (page) => {
+test("raw events are those of the last hours, or from an hour of a day on", () =>
+  at(`?view=path&path=${BUSIEST}&tz=utc`, async (page) => {
     const events = card(page, "events");
-    await events.getByText("is not archived").waitFor();
-    await events.getByRole("button", { name: "Open that day in the archive" }).click();
-    await card(page, "day").waitFor();
-  }, { expected: /404/ }));
+    const now = new Date();
+    await events.locator("tbody tr, .nothing, td").first().waitFor();
+    assert.equal(await events.getByLabel("Day (UTC)").inputValue(), now.toISOString().slice(0, 10));
+    const yesterday = new Date(now - 86_400_000).toISOString().slice(0, 10);
+    await events.getByLabel("Day (UTC)").fill(yesterday);
+    await events.getByLabel("From (UTC)").selectOption("20:00");
+    assert.match(page.url(), new RegExp(`day=${yesterday}&hour=20`));
+    const { events: expected } = await stack.read(`/admin/archive/query?date=${yesterday}&from=${yesterday}T20:00Z&path=${BUSIEST}&limit=50`);
+    assert.ok(expected.length > 10);
+    const ids = () => events.locator("tbody tr td:last-child").allInnerTexts();
+    await until(async () => (await ids()).join() === expected.map(({ id }) => id).join(), { what: "the events from 20:00 on" });
+    await page.goto(stack.address(`?view=path&path=${BUSIEST}&day=2020-01-01`));
+    await events.getByText("No event of this path on").waitFor();
+  }));
 
 test("a chart's figures are there as a table, and as CSV", () =>
   at("", async (page) => {

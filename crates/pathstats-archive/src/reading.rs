@@ -1,5 +1,5 @@
-//! Reading what was recorded, page by page: one archived day by query, one file as it is, and a range
-//! of time from the database and the archive together.
+//! Reading what was recorded, page by page: events of one day by query and of a range of time, both from
+//! the database and the archive together, and one file as it is.
 //!
 //! An answer is made chunk by chunk, in the memory of some pages, however long it gets. What fails on
 //! the way is an error and never an end: an answer that was cut short must not look whole.
@@ -21,7 +21,7 @@ use crate::page::{Page, PageError};
 use crate::record::DayRecord;
 use crate::store::Batch;
 
-pub use cursor::{Cursor, Position};
+pub use cursor::Cursor;
 pub use export::{check_size, Export, EXPORT_CALLS};
 pub use lines::{Form, Lines};
 pub use parameters::{

@@ -1,4 +1,4 @@
-//! What was recorded, for readers: the events of an archived day, its files, and a range of time.
+//! What was recorded, for readers: the events of a day, its files, and a range of time.
 
 use futures_util::stream::{iter, try_unfold, StreamExt};
 use pathstats_archive::name::{ArchiveName, Format};
@@ -45,12 +45,8 @@ pub async fn answer(request: &Request, path: &str, env: &Env) -> Result<Response
 
 /// Events of a day that match, as one JSON object.
 async fn query(request: &Request, library: Shelves) -> Result<Prepared<Response>> {
-    let parameters = match QueryParameters::read(request.url()?.query_pairs()) {
-        Ok(parameters) => parameters,
-        Err(problem) => return Ok(Err(problem)),
-    };
-    let record = library.0.rows().record(parameters.date).await?;
-    match Query::new(parameters, record.as_ref(), now_ms()) {
+    let parameters = QueryParameters::read(request.url()?.query_pairs());
+    match parameters.and_then(|parameters| Query::new(parameters, now_ms())) {
         Ok(query) => stream(query, library, "application/json; charset=utf-8", None).await,
         Err(problem) => Ok(Err(problem)),
     }

@@ -1,48 +1,44 @@
 //! Where a query goes on.
 
-use base16ct::lower::encode_string;
 use core::fmt;
 
-/// Version of the cursor's bytes.
-const VERSION: u8 = 1;
+use base16ct::lower::encode_string;
+use pathstats_model::EventId;
 
-/// The next event to look at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Position {
-    /// The file, by its number of supplement.
-    pub supplement: u32,
-    /// The page of the file.
-    pub page: u32,
-    /// The event of the page, from 0.
-    pub event: u32,
-}
+/// Version of the cursor's bytes. Version 1 told a file, a page and an event.
+const VERSION: u8 = 2;
+/// Of the body, as hexadecimal digits: the version, the id's milliseconds and its hash.
+const LENGTH: usize = 2 * (1 + 8 + 4);
 
-/// A position as a client holds it: an opaque word, good for the query that it came from and for no
-/// other. Its checksum is over the position and that query. It keeps nobody from anything, and finds
-/// words that were cut, mixed up or made up.
+/// Where a query goes on, as a client holds it: an opaque word, good for the query that it came from and
+/// for no other. Its checksum is over the last event that was looked at and that query. It keeps nobody
+/// from anything, and finds words that were cut, mixed up or made up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cursor(String);
 
 impl Cursor {
-    /// The cursor of a position, in the query that this text stands for.
+    /// The cursor after an event, in the query that this text stands for.
     #[must_use]
-    pub fn new(position: Position, query: &str) -> Self {
-        let body = body(position);
+    pub fn new(after: EventId, query: &str) -> Self {
+        let mut body = vec![VERSION];
+        body.extend_from_slice(&after.timestamp_ms().to_be_bytes());
+        body.extend_from_slice(&after.hash().to_be_bytes());
         let check = checksum(&body, query).to_be_bytes();
         Self(encode_string(&body) + &encode_string(&check))
     }
 
-    /// The position of a cursor, when it is one of this query.
+    /// The event of a cursor, when it is one of this query.
     #[must_use]
-    pub fn parse(text: &str, query: &str) -> Option<Position> {
+    pub fn parse(text: &str, query: &str) -> Option<EventId> {
         // Longer than any.
         if text.len() > 64 {
             return None;
         }
-        let number = |from: usize| u32::from_str_radix(text.get(from..from + 8)?, 16).ok();
-        let position = Position { supplement: number(2)?, page: number(10)?, event: number(18)? };
+        let timestamp_ms = i64::from_str_radix(text.get(2..18)?, 16).ok()?;
+        let hash = u32::from_str_radix(text.get(18..LENGTH)?, 16).ok()?;
+        let after = EventId::from_parts(timestamp_ms, hash).ok()?;
         // The one way to write it.
-        (Self::new(position, query).0 == text).then_some(position)
+        (Self::new(after, query).0 == text).then_some(after)
     }
 }
 
@@ -50,14 +46,6 @@ impl fmt::Display for Cursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
-}
-
-fn body(position: Position) -> Vec<u8> {
-    let mut body = vec![VERSION];
-    for number in [position.supplement, position.page, position.event] {
-        body.extend_from_slice(&number.to_be_bytes());
-    }
-    body
 }
 
 fn checksum(body: &[u8], query: &str) -> u32 {
@@ -73,10 +61,10 @@ mod tests {
 
     #[test]
     fn a_cursor_is_good_for_its_query_alone() {
-        let position = Position { supplement: 2, page: 70_000, event: 8_191 };
-        let text = Cursor::new(position, "2025-10-15 /a 404").to_string();
-        assert_eq!(text.len(), 34);
-        assert_eq!(Cursor::parse(&text, "2025-10-15 /a 404"), Some(position));
+        let after = EventId::from_parts(1_760_486_400_123, 0xffff_0001).unwrap();
+        let text = Cursor::new(after, "2025-10-15 /a 404").to_string();
+        assert_eq!(text.len(), LENGTH + 8);
+        assert_eq!(Cursor::parse(&text, "2025-10-15 /a 404"), Some(after));
         assert_eq!(Cursor::parse(&text, "2025-10-16 /a 404"), None);
         for at in 0..text.len() {
             let mut other = text.clone();

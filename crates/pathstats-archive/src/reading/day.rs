@@ -24,7 +24,7 @@ use pathstats_model::{EventId, TrafficEvent};
 use super::pages::Pages;
 use super::{Calls, Context, Library, Result};
 use crate::page::MAX_PAGE_EVENTS;
-use crate::record::{DayRecord, FileRecord};
+use crate::record::DayRecord;
 
 /// Rows that are asked for first.
 const FIRST_ROWS: usize = 2_048;
@@ -78,7 +78,15 @@ impl Day {
     /// Events of the day from `from_ms` on and before `to_ms`.
     pub fn new(date: EventDate, from_ms: i64, to_ms: i64) -> Self {
         // There is no event before the least id.
-        let done = EventId::from_parts(from_ms - 1, u32::MAX).ok();
+        Self::begin(date, EventId::from_parts(from_ms - 1, u32::MAX).ok(), to_ms)
+    }
+
+    /// Events of the day after this one and before `to_ms`.
+    pub const fn after(date: EventDate, done: EventId, to_ms: i64) -> Self {
+        Self::begin(date, Some(done), to_ms)
+    }
+
+    const fn begin(date: EventDate, done: Option<EventId>, to_ms: i64) -> Self {
         Self {
             date,
             to_ms,
@@ -148,8 +156,12 @@ impl Day {
             calls.spend()?;
             let record = library.record(self.date).await.context("the record of the day cannot be read")?;
             for file in record.iter().flat_map(DayRecord::originals) {
-                if file.is_whole() {
-                    self.take_in(file);
+                if file.is_whole() && self.files.iter().all(|known| known.pages.file() != file.path) {
+                    let mut pages = Pages::of(file);
+                    if let Some(done) = self.done {
+                        pages.seek(library, calls, done).await?;
+                    }
+                    self.files.push(File { pages, events: VecDeque::new() });
                 }
             }
         }
@@ -157,13 +169,6 @@ impl Day {
             file.advance(library, calls, self.done).await?;
         }
         Ok(())
-    }
-
-    /// Adds a file, unless it is known.
-    fn take_in(&mut self, file: &FileRecord) {
-        if self.files.iter().all(|known| known.pages.file() != file.path) {
-            self.files.push(File { pages: Pages::of(file, 0), events: VecDeque::new() });
-        }
     }
 
     /// The least id that any source can give next, and the least of the other sources. Of one that is

@@ -27,9 +27,28 @@ pub(super) struct Pages {
 }
 
 impl Pages {
-    /// Begins at the page `first`.
-    pub fn of(file: &FileRecord, first: u32) -> Self {
-        Self { file: file.path, count: file.pages, next: first, index: VecDeque::new(), last_id: None }
+    /// Begins at the first page.
+    pub fn of(file: &FileRecord) -> Self {
+        Self { file: file.path, count: file.pages, next: 0, index: VecDeque::new(), last_id: None }
+    }
+
+    /// Leaves out pages that hold nothing after `done`, by bisection: to within one look-up of the first
+    /// that does. Before anything is looked up.
+    pub async fn seek<L: Library>(&mut self, library: &L, calls: &mut Calls, done: EventId) -> Result<()> {
+        let (mut low, mut high) = (self.next, self.count);
+        while high - low > INDEX_PAGES {
+            let middle = low + (high - low) / 2;
+            calls.spend()?;
+            let page = library.pages(self.file, middle, 1).await;
+            let page = page.context("the index of the pages cannot be read")?.into_iter().next();
+            match page.filter(|page| page.number == middle) {
+                Some(page) if page.last_id <= done => low = middle + 1,
+                Some(_) => high = middle,
+                None => return Err(self.wrong(format!("page {middle} of {} is missing", self.count))),
+            }
+        }
+        self.next = low;
+        Ok(())
     }
 
     /// The file.

@@ -1,6 +1,7 @@
 //! What a reader asks for.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use pathstats_model::api::given::{moment, number, Given};
 use pathstats_model::api::operations::{parameters, OperationId};
@@ -26,11 +27,15 @@ const A_TIME: &str =
 
 type Result<T> = core::result::Result<T, Problem>;
 
-/// `date`, `path`, `status`, `limit` and `cursor` of a query.
+/// `date`, `from`, `to`, `path`, `status`, `limit` and `cursor` of a query.
 #[derive(Debug, Clone, PartialEq)]
 pub struct QueryParameters {
     /// The day, UTC.
     pub date: EventDate,
+    /// First millisecond since the epoch that is wanted, within the day.
+    pub from_ms: i64,
+    /// First one after that is not; the day's end at most.
+    pub to_ms: i64,
     /// Which of its events.
     pub filter: Filter,
     /// Most events of the answer.
@@ -75,8 +80,24 @@ impl QueryParameters {
         let status =
             given.optional("status", "a status as in 404, or a class as in 5xx", StatusFilter::parse)?;
         let limit = given.number("limit", DEFAULT_QUERY_LIMIT, 1..=MAX_QUERY_LIMIT)?;
+        let date: EventDate = given.required("date", A_DAY, |text| text.parse().ok())?;
+        let (starts, ends) = (date.start_ms(), date.end_ms());
+        let within = |range: Range<i64>| move |text: &str| moment(text).filter(|ms| range.contains(ms));
+        let from_ms = given.optional(
+            "from",
+            "a time within `date`, as in 2025-10-15T14:00:00Z",
+            within(starts..ends),
+        )?;
+        let from_ms = from_ms.unwrap_or(starts);
+        let to_ms = given.optional(
+            "to",
+            "a time after `from`, at most the end of `date`",
+            within(from_ms + 1..ends + 1),
+        )?;
         Ok(Self {
-            date: given.required("date", A_DAY, |text| text.parse().ok())?,
+            date,
+            from_ms,
+            to_ms: to_ms.unwrap_or(ends),
             filter: Filter { path, status },
             limit: u64::from(limit),
             cursor: given.get("cursor").map(str::to_owned),
@@ -163,6 +184,8 @@ impl ExportParameters {
 
 #[cfg(test)]
 mod tests {
+    use pathstats_model::hour::HOUR_MS;
+
     use super::*;
 
     fn pairs(text: &str) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
@@ -181,7 +204,11 @@ mod tests {
             (query.filter.path.as_deref(), query.filter.status),
             (Some("/a"), Some(StatusFilter::Class(5)))
         );
-        assert_eq!(QueryParameters::read(pairs("date=2025-10-15")).unwrap().limit, 100);
+        let whole = QueryParameters::read(pairs("date=2025-10-15")).unwrap();
+        assert_eq!((whole.limit, whole.to_ms - whole.from_ms), (100, DAY_MS));
+        let hour =
+            QueryParameters::read(pairs("date=2025-10-15&from=2025-10-15T14:00Z&to=2025-10-16")).unwrap();
+        assert_eq!((hour.from_ms - whole.from_ms, hour.to_ms), (14 * HOUR_MS, whole.to_ms));
         let export =
             ExportParameters::read(pairs("from=2025-10-15T14:00Z&to=2025-10-16&format=csv&anonymize=true"))
                 .unwrap();
@@ -208,6 +235,11 @@ mod tests {
             ("date=2025-10-15&limit=", "limit"),
             ("date=2025-10-15&limit=+1", "limit"),
             ("date=2025-10-15&page=2", "page"),
+            ("date=2025-10-15&from=2025-10-14T23:59:59Z", "from"),
+            ("date=2025-10-15&from=2025-10-16", "from"),
+            ("date=2025-10-15&to=2025-10-15", "to"),
+            ("date=2025-10-15&to=2025-10-16T00:00:01Z", "to"),
+            ("date=2025-10-15&from=2025-10-15T14:00:00Z&to=2025-10-15T14:00:00Z", "to"),
         ] {
             let problem = QueryParameters::read(pairs(query)).unwrap_err();
             assert_eq!(problem.status, 400, "{query}");

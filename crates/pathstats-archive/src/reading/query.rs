@@ -1,15 +1,14 @@
-//! Events of one archived day that match, page by page.
+//! Events of one day that match, from the database and the archive, page by page.
 
+use std::collections::VecDeque;
 use std::io::Write;
 
 use pathstats_model::hour::EventDate;
 use pathstats_model::problem::Problem;
-use pathstats_model::TrafficEvent;
+use pathstats_model::{EventId, TrafficEvent};
 
-use super::pages::Pages;
-use super::{Calls, Cursor, Library, Position, QueryParameters, Result, CHUNK_BYTES};
-use crate::page::MAX_PAGE_EVENTS;
-use crate::record::{DayRecord, FileRecord};
+use super::day::Day;
+use super::{Calls, Cursor, Library, QueryParameters, ReadError, Result, CHUNK_BYTES};
 
 /// Calls of one answer: the platform gives an invocation 1,000 queries of D1.
 pub const QUERY_CALLS: u32 = 500;
@@ -70,12 +69,13 @@ pub struct Query {
     limit: u64,
     /// What its cursors are good for.
     scope: String,
-    /// Whole files of the day, in order.
-    files: Vec<FileRecord>,
-    /// The file that is read, by its place in `files`.
-    file: usize,
-    at: Position,
-    pages: Option<Pages>,
+    day: Day,
+    /// Events that were read and not looked at.
+    ahead: VecDeque<TrafficEvent>,
+    /// Whether there is nothing beyond those.
+    all_read: bool,
+    /// The last event that was looked at, in this answer or the one before.
+    at: Option<EventId>,
     calls: Calls,
     ends_at_ms: i64,
     found: u64,
@@ -95,37 +95,26 @@ impl Query {
     ///
     /// # Errors
     ///
-    /// 404 for a day without a whole file, and 400 for a cursor that is none of this query.
-    pub fn new(
-        parameters: QueryParameters,
-        record: Option<&DayRecord>,
-        now_ms: i64,
-    ) -> core::result::Result<Self, Problem> {
-        let QueryParameters { date, filter, limit, cursor } = parameters;
-        let originals = record.into_iter().flat_map(DayRecord::originals);
-        let files: Vec<FileRecord> = originals.filter(|file| file.is_whole()).cloned().collect();
-        let Some(first) = files.first() else {
-            let detail =
-                format!("no file of {date} is whole: `/admin/archive/status?date={date}` tells more");
-            return Err(Problem::new(404, "no_such_archive", "There is no archive of the day", detail));
-        };
-        let scope = format!("{date} {filter:?}");
-        let (file, at) = match &cursor {
-            None => (0, Position { supplement: first.path.supplement, page: 0, event: 0 }),
-            Some(text) => find(text, &scope, &files).ok_or_else(|| {
-                let expected = "the `nextCursor` of an answer for the same date, path and status";
+    /// 400 for a cursor that is none of this query.
+    pub fn new(parameters: QueryParameters, now_ms: i64) -> core::result::Result<Self, Problem> {
+        let QueryParameters { date, from_ms, to_ms, filter, limit, cursor } = parameters;
+        let scope = format!("{date} {from_ms} {to_ms} {filter:?}");
+        let at = match &cursor {
+            None => None,
+            Some(text) => Some(Cursor::parse(text, &scope).ok_or_else(|| {
+                let expected = "the `nextCursor` of an answer for the same date, from, to, path and status";
                 Problem::parameter("cursor", text, expected)
-            })?,
+            })?),
         };
         Ok(Self {
             date,
             filter,
             limit,
             scope,
-            files,
-            file,
+            day: at.map_or_else(|| Day::new(date, from_ms, to_ms), |at| Day::after(date, at, to_ms)),
+            ahead: VecDeque::new(),
+            all_read: false,
             at,
-            pages: None,
             calls: Calls::new(QUERY_CALLS),
             ends_at_ms: now_ms + QUERY_MS,
             found: 0,
@@ -138,7 +127,7 @@ impl Query {
     ///
     /// # Errors
     ///
-    /// When a page cannot be read: the answer must not look whole then.
+    /// When the database or a page cannot be read: the answer must not look whole then.
     pub async fn next<L: Library>(&mut self, library: &L) -> Result<Option<Vec<u8>>> {
         let mut chunk = Vec::new();
         match self.stage {
@@ -151,11 +140,11 @@ impl Query {
             Stage::Over => return Ok(None),
         }
         while chunk.len() < CHUNK_BYTES {
-            if self.page(library, &mut chunk).await? {
+            if self.look(library, &mut chunk).await? {
                 continue;
             }
-            let next = self.rest().map(|position| Cursor::new(position, &self.scope).to_string());
-            let next = serde_json::to_string(&next)?;
+            let at = self.at.filter(|_| !(self.all_read && self.ahead.is_empty()));
+            let next = serde_json::to_string(&at.map(|at| Cursor::new(at, &self.scope).to_string()))?;
             let _ = write!(chunk, "],\"scanned\":{},\"nextCursor\":{next}}}", self.scanned);
             self.stage = Stage::Over;
             break;
@@ -163,61 +152,44 @@ impl Query {
         Ok(Some(chunk))
     }
 
-    /// Looks at one more page. `false` when the answer is to end: because all is looked at, enough is
+    /// Looks at some more events. `false` when the answer is to end: because all is looked at, enough is
     /// found, or no more may be spent.
-    async fn page<L: Library>(&mut self, library: &L, chunk: &mut Vec<u8>) -> Result<bool> {
-        if self.found >= self.limit || self.rest().is_none() || !self.may_read(library) {
+    async fn look<L: Library>(&mut self, library: &L, chunk: &mut Vec<u8>) -> Result<bool> {
+        if self.ahead.is_empty() && !self.read(library).await? {
             return Ok(false);
         }
-        let Some(file) = self.files.get(self.file) else { return Ok(false) };
-        let pages = self.pages.get_or_insert_with(|| Pages::of(file, self.at.page));
-        pages.look_up(library, &mut self.calls).await?;
-        let events = pages.read(library, &mut self.calls).await?;
-        let from = usize::try_from(self.at.event).unwrap_or(usize::MAX);
-        for event in events.iter().skip(from) {
-            if self.found >= self.limit {
-                return Ok(false);
-            }
+        while self.found < self.limit {
+            let Some(event) = self.ahead.pop_front() else { return Ok(true) };
             self.scanned += 1;
-            self.at.event += 1;
-            if self.filter.matches(event) {
+            self.at = Some(event.id);
+            if self.filter.matches(&event) {
                 if self.found > 0 {
                     chunk.push(b',');
                 }
-                serde_json::to_writer(&mut *chunk, event)?;
+                serde_json::to_writer(&mut *chunk, &event)?;
                 self.found += 1;
             }
         }
-        pages.pass();
-        self.at = Position { page: self.at.page + 1, event: 0, ..self.at };
-        Ok(true)
+        // Whether there is more decides whether there is a cursor.
+        Ok(self.ahead.is_empty())
     }
 
-    /// Where there is more to look at. Goes on to the next file after the last page of one.
-    fn rest(&mut self) -> Option<Position> {
-        while self.at.page >= self.files.get(self.file)?.pages {
-            self.file += 1;
-            self.pages = None;
-            self.at = Position { supplement: self.files.get(self.file)?.path.supplement, page: 0, event: 0 };
+    /// Reads events ahead. `false` when there are none, or no more may be spent. Some always may, so that
+    /// who asks again and again comes to the end.
+    async fn read<L: Library>(&mut self, library: &L) -> Result<bool> {
+        let is_first = self.scanned == 0;
+        if self.all_read || !(is_first || library.now_ms() < self.ends_at_ms) {
+            return Ok(false);
         }
-        Some(self.at)
+        match self.day.next(library, &mut self.calls).await {
+            Ok(Some(events)) => self.ahead = events.into(),
+            Ok(None) => self.all_read = true,
+            // What was looked at is told, and the next answer goes on from there.
+            Err(ReadError::TooLarge(_)) if !is_first => return Ok(false),
+            Err(error) => return Err(error),
+        }
+        Ok(!self.all_read)
     }
-
-    /// Whether a page may be read: its look-up and its bytes. One always is, so that who asks again and
-    /// again comes to the end.
-    fn may_read<L: Library>(&self, library: &L) -> bool {
-        self.scanned == 0 && self.calls.left == QUERY_CALLS
-            || (self.calls.left >= 2 && library.now_ms() < self.ends_at_ms)
-    }
-}
-
-/// The file and the position of a cursor.
-fn find(text: &str, scope: &str, files: &[FileRecord]) -> Option<(usize, Position)> {
-    let at = Cursor::parse(text, scope)?;
-    let index = files.iter().position(|file| file.path.supplement == at.supplement)?;
-    let file = files.get(index)?;
-    let within = at.page < file.pages && usize::try_from(at.event).is_ok_and(|event| event < MAX_PAGE_EVENTS);
-    within.then_some((index, at))
 }
 
 #[cfg(test)]

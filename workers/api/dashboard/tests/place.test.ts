@@ -23,6 +23,7 @@ test("every part of a place survives a link", () => {
     descending: false,
     search: "a b+c%",
     day: "2026-11-01",
+    hour: 0,
     reason: "invalid_json",
     zone: "utc",
     language: "zh",
@@ -31,7 +32,7 @@ test("every part of a place survives a link", () => {
 });
 
 test("what is unknown or wrong is as if it were not there", () => {
-  const odd = "?view=admin&path=no-slash&range=2h&step=week&method=BREW&status=9xx&sort=size&day=today&tz=mars&lang=fr&from=x";
+  const odd = "?view=admin&path=no-slash&range=2h&step=week&method=BREW&status=9xx&sort=size&day=today&hour=24&tz=mars&lang=fr&from=x";
   assert.deepEqual(readPlace(odd), START);
   assert.equal(readPlace("?range=custom&from=2026-11-02T00:00Z&to=2026-11-01T00:00Z").range, "24h");
 });

@@ -194,9 +194,11 @@ pub(super) const OPERATIONS: &[Operation] = &[
         OperationId::ArchiveQuery,
         "/admin/archive/query",
         "Events of a day",
-        "From the files of a day that is archived, in the order of their ids.",
+        "From the database and the archive, each once, in the order of their ids: of today as of a day whose rows are gone.",
         &[
             DATE,
+            Parameter { name: "from", required: false, form: Form::Moment, about: "First moment within the day, UTC. By default its start." },
+            Parameter { name: "to", required: false, form: Form::Moment, about: "First moment that is not part of it, UTC. By default the day's end." },
             Parameter { name: "path", required: false, form: Form::Path, about: "Only events of this path." },
             Parameter { name: "status", required: false, form: Form::StatusOrClass, about: "Only events of this status or class." },
             Parameter {
@@ -208,7 +210,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
             CURSOR,
         ],
         &[Answer { status: 200, content: Content::Json("EventPage"), about: "The events." }],
-        &[404, 502, 504],
+        &[502, 504],
     ),
     read(
         OperationId::ArchiveDownload,

@@ -20,6 +20,8 @@ export interface Place extends Asked {
   search: string;
   /** A day of the archive, or of raw events: `2026-11-20`, UTC. */
   day: string | null;
+  /** Raw events from this hour of the day on, 0 to 23, UTC. */
+  hour: number | null;
   /** Of dead letters. */
   reason: string | null;
   zone: "local" | "utc";
@@ -40,6 +42,7 @@ export const START: Place = {
   descending: true,
   search: "",
   day: null,
+  hour: null,
   reason: null,
   zone: "local",
   language: null,
@@ -47,6 +50,7 @@ export const START: Place = {
 
 const oneOf = <T extends string>(list: readonly T[], text: string | null): T | null => list.find((entry) => entry === text) ?? null;
 const day = (text: string | null): string | null => (text && /^\d{4}-\d\d-\d\d$/.test(text) && !Number.isNaN(Date.parse(text)) ? text : null);
+const hour = (text: string | null): number | null => (text && /^\d\d?$/.test(text) && Number(text) < 24 ? Number(text) : null);
 
 function moment(text: string | null): number | null {
   const at = text && /^\d{4}-\d\d-\d\dT\d\d:\d\dZ$/.test(text) ? Date.parse(text) : Number.NaN;
@@ -75,6 +79,7 @@ export function readPlace(query: string): Place {
     descending: given.get("order") ? given.get("order") === "desc" : sort !== "path",
     search: (given.get("q") ?? "").slice(0, 200),
     day: day(given.get("day")),
+    hour: hour(given.get("hour")),
     reason: given.get("reason")?.slice(0, 100) || null,
     zone: given.get("tz") === "utc" ? "utc" : "local",
     language: oneOf(["en", "zh"] as const, given.get("lang")),
@@ -98,6 +103,7 @@ export function writePlace(place: Place): string {
     ["order", place.descending !== (place.sort !== "path") && (place.descending ? "desc" : "asc")],
     ["q", place.search || null],
     ["day", place.day],
+    ["hour", place.hour === null ? null : String(place.hour)],
     ["reason", place.reason],
     ["tz", place.zone === "utc" && "utc"],
     ["lang", place.language],

@@ -1,8 +1,7 @@
-// Single requests of a path, on a day.
+// Single requests of a path, from an hour of a day on.
 import { useState } from "preact/hooks";
-import type { ArchiveDay, RawEvent, RawEvents as Page } from "../../api/types.ts";
+import type { RawEvent, RawEvents as Page } from "../../api/types.ts";
 import { withQuery } from "../../api/client.ts";
-import { ApiError } from "../../api/errors.ts";
 import { useApi } from "../../state/data.ts";
 import { usePlace } from "../../state/place.tsx";
 import { useSettings } from "../../state/settings.tsx";
@@ -14,38 +13,50 @@ import { Table, type Column } from "../../ui/table.tsx";
 
 const PAGE = 50;
 
+const HOURS = Array.from({ length: 24 }, (_, hour) => hour);
+const clock = (hour: number) => `${String(hour).padStart(2, "0")}:00`;
+
 export function RawEvents({ path }: { path: string }) {
   const { place, go } = usePlace();
   const { t } = useSettings();
-  const { data } = useApi<{ days: ArchiveDay[] }>(place.day ? null : "/admin/archive/status", { refreshInterval: 0 });
-  const latest = data?.days.filter(({ status }) => status !== "database").map(({ date }) => date).sort().at(-1) ?? null;
-  const day = place.day ?? latest;
+  const now = new Date();
+  const today = now.toISOString().slice(0, 10);
+  const day = place.day ?? today;
+  // Who chose no day wants what was just now.
+  const hour = place.hour ?? (place.day ? 0 : Math.max(0, now.getUTCHours() - 1));
   return (
     <Card
       title={t("events.title")}
       note={t("events.note")}
       testId="events"
       tools={
-        <label class="field">
-          <span>{t("events.day")}</span>
-          <input type="date" value={day ?? ""} max={new Date().toISOString().slice(0, 10)} onChange={(event) => go({ day: event.currentTarget.value || null }, { replace: true })} />
-        </label>
+        <>
+          <label class="field">
+            <span>{t("events.day")}</span>
+            <input type="date" value={day} max={today} onChange={(event) => go({ day: event.currentTarget.value || null, hour: null }, { replace: true })} />
+          </label>
+          <label class="field">
+            <span>{t("events.from")}</span>
+            <select value={String(hour)} onChange={(event) => go({ day, hour: Number(event.currentTarget.value) }, { replace: true })}>
+              {HOURS.map((each) => <option key={each} value={String(each)}>{clock(each)}</option>)}
+            </select>
+          </label>
+        </>
       }
     >
-      {day ? <Pages key={`${path} ${day} ${place.statusClass}`} path={path} day={day} status={place.statusClass} /> : <p class="nothing">{t("events.noDay")}</p>}
+      <Pages key={`${path} ${day} ${hour} ${place.statusClass}`} path={path} day={day} hour={hour} status={place.statusClass} />
     </Card>
   );
 }
 
-function Pages({ path, day, status }: { path: string; day: string; status: string | null }) {
+function Pages({ path, day, hour, status }: { path: string; day: string; hour: number; status: string | null }) {
   const { t, format } = useSettings();
-  const { go } = usePlace();
   // Cursors of the pages that were turned, so that Back needs no other way.
   const [cursors, setCursors] = useState<(string | null)[]>([null]);
   const cursor = cursors.at(-1) ?? null;
-  const key = withQuery("/admin/archive/query", { date: day, path, status, limit: PAGE, cursor });
+  const key = withQuery("/admin/archive/query", { date: day, from: hour > 0 ? `${day}T${clock(hour)}Z` : null, path, status, limit: PAGE, cursor });
   const { data, error, busy, again } = useApi<Page>(key, { refreshInterval: 0, revalidateOnFocus: false });
-  const none = error instanceof ApiError && error.status === 404;
+  const empty = data?.nextCursor ? t("events.noneSoFar", { scanned: format.number(data.scanned) }) : t("events.noneOfPath", { day: format.utcDay(day), hour: clock(hour) });
   const columns: Column<RawEvent>[] = [
     { key: "time", title: t("column.time"), show: ({ timestamp }) => <span title={format.full(timestamp)}>{format.day(timestamp)} {format.clockSeconds(timestamp)}</span>, csv: ({ timestamp }) => new Date(timestamp).toISOString() },
     { key: "method", title: t("filter.method"), show: ({ method }) => <code>{method}</code>, csv: ({ method }) => method },
@@ -58,17 +69,11 @@ function Pages({ path, day, status }: { path: string; day: string; status: strin
   ];
   return (
     <>
-      {error !== undefined && !none && <ProblemNotice error={error} onRetry={again} />}
-      {none && (
-        <div class="nothing">
-          <p>{t("events.none", { day: format.utcDay(day) })}</p>
-          <button type="button" class="link" onClick={() => go({ view: "archive", day })}>{t("events.open")}</button>
-        </div>
-      )}
+      {error !== undefined && <ProblemNotice error={error} onRetry={again} />}
       {!data && error === undefined && <SkeletonRows rows={8} />}
-      {data && !none && (
+      {data && (
         <div aria-busy={busy}>
-          <Table name={t("events.title")} csvWhat={`events ${path} ${day}`} columns={columns} rows={data.events} id={({ id }) => id} empty={t("events.noneOfPath", { day: format.utcDay(day) })} />
+          <Table name={t("events.title")} csvWhat={`events ${path} ${day}`} columns={columns} rows={data.events} id={({ id }) => id} empty={empty} />
           <div class="pager">
             <button type="button" class="button" disabled={cursors.length === 1} onClick={() => setCursors(cursors.slice(0, -1))}>
               <Icon name="left" /> {t("pager.back")}
