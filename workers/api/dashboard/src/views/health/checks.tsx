@@ -16,11 +16,12 @@ export function Checks({ checks }: { checks: readonly Check[] }) {
           <LevelBadge level={check.status} />
           <div class="check-what">
             <h3>{t(`check.${check.name}`)}</h3>
-            <p>{check.detail}</p>
+            {/* The API tells it in English, in any language of the page. */}
+            <p lang="en">{check.detail}</p>
             {check.status !== "ok" && <p class="check-do">{t(`check.${check.name}.do`)}</p>}
           </div>
           <div class="check-value num">
-            <b>{measured(check.value, check.unit, format, t(`unit.${check.unit}`))}</b>
+            <b>{measured(check.value, check.unit, format, t(check.value === 1 ? `unit.${check.unit}.one` : `unit.${check.unit}`))}</b>
             {check.warning !== null && check.critical !== null && (
               <span class="hint">{t("check.limits", { warning: measured(check.warning, check.unit, format, ""), critical: measured(check.critical, check.unit, format, "") })}</span>
             )}
