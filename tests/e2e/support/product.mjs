@@ -2,6 +2,7 @@
 import { fileURLToPath } from "node:url";
 import { configOf } from "../../../scripts/paths.mjs";
 import { BESIDE_WRANGLER, ENVIRONMENT, SECRETS, demoOrigin, readJsonc, real, scriptOf } from "./configs.mjs";
+import { rowsBy } from "./rows.mjs";
 import { scratchFolder } from "./scratch.mjs";
 
 process.env.WRANGLER_LOG ??= "none";
@@ -12,11 +13,6 @@ process.env.CLOUDFLARE_CF_FETCH_ENABLED = "false";
 process.env.TMPDIR = scratchFolder();
 const { createTestHarness } = await import("wrangler");
 
-/**
- * Questions to D1 go through a Worker of their own. A binding that is held from outside halts this process until the
- * runtime answers; the runtime meanwhile waits for this process to read its log, once that has filled its pipe. Under
- * load each then waits for the other for ever.
- */
 const sqlWorker = {
   config: {
     name: "sql",
@@ -34,11 +30,7 @@ export async function startProduct(workers = DEFAULT) {
   const worker = (name) => harness.getWorker(scriptOf(name));
   await worker("consumer").applyD1Migrations("D1");
   let env = await worker("consumer").getEnv();
-  const rows = async (sql, ...values) => {
-    const response = await harness.getWorker("sql").fetch("/", { method: "POST", body: JSON.stringify({ sql, values }) });
-    if (!response.ok) throw new Error(`${await response.text()}, asked: ${sql}`);
-    return response.json();
-  };
+  const rows = rowsBy((init) => harness.getWorker("sql").fetch("/", init));
   return {
     harness,
     worker,

@@ -3,6 +3,8 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { fileURLToPath } from "node:url";
+import { rowsBy } from "./rows.mjs";
 import { scratchFolder } from "./scratch.mjs";
 
 process.env.CLOUDFLARE_CF_FETCH_ENABLED = "false";
@@ -22,9 +24,10 @@ export async function startOnState({ vars = {} } = {}) {
     vars: { ...QUICK, ...vars, consumer: { ...QUICK.consumer, ...vars.consumer } },
     crons: false,
     batchSeconds: 0,
+    beside: { sql: fileURLToPath(new URL("sql-worker.mjs", import.meta.url)) },
     onLog: (line) => logs.push(line),
   });
-  const rows = async (sql, ...values) => (await (await runtime.d1()).prepare(sql).bind(...values).all()).results;
+  const rows = rowsBy((init) => runtime.fetch("sql", "/", init));
   let delivered = 0;
   return {
     ...runtime,
