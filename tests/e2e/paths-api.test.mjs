@@ -15,7 +15,7 @@ const paths = async (query = "", init) => (await product.read(`/paths${query}`, 
 const pointer = () => product.kv().get(LATEST, "json");
 
 before(async () => {
-  product = await startProduct([changed("producer"), promptConsumer(), real("api", { CACHE_SECONDS: String(CACHE_SECONDS) }), real("archiver"), demoOrigin]);
+  product = await startProduct([changed("producer"), promptConsumer(), real("api", { CACHE_SECONDS: String(CACHE_SECONDS), CACHE_MEMORY_MS: "0" }), real("archiver"), demoOrigin]);
 });
 after(() => product?.stop());
 
@@ -27,6 +27,12 @@ const snapshot = (version, path) => ({
   to: "2025-10-15T14",
   paths: [{ path, requests: version, errors: 0, errorRate: 0, avgResponseTime: 1, p50: 1, p95: 1, p99: 1, uniqueIps: 1 }],
 });
+/** The first answer that comes from the cache, which is written behind the one before. */
+const cached = () =>
+  until(async () => {
+    const answer = await paths();
+    return answer.dataSource === "cache" && answer;
+  }, { what: "a cached answer" });
 const put = (key, value) => product.kv().put(key, JSON.stringify(value));
 
 describe("where an answer comes from", { concurrency: 1 }, () => {
@@ -34,7 +40,8 @@ describe("where an answer comes from", { concurrency: 1 }, () => {
   beforeEach(() => product.reset());
 
   test("from D1 when there is nothing else, and then from the cache and from KV", async () => {
-    const [first, second] = [await paths(), await paths()];
+    const first = await paths();
+    const second = await cached();
     assert.deepEqual([first.dataSource, first.stale, first.paths], ["d1", false, []]);
     assert.deepEqual([second.dataSource, second.stale, second.version], ["cache", false, first.version]);
     assert.equal((await pointer()).version, first.version);
@@ -45,7 +52,7 @@ describe("where an answer comes from", { concurrency: 1 }, () => {
     await put(LATEST, { version: 7, prev: null, updatedAt: Date.now() });
     const first = await paths();
     assert.deepEqual([first.dataSource, first.stale, first.version, first.paths[0].path], ["kv", false, 7, "/in-kv"]);
-    assert.equal((await paths()).dataSource, "cache");
+    assert.equal((await cached()).version, 7);
   });
 
   test("from the version before when KV does not show the latest yet", async () => {

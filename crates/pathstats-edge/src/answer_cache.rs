@@ -1,9 +1,12 @@
-//! Answers that are dear to make, kept in the data centre's cache for some seconds.
+//! Answers that are dear to make, kept for some seconds: in the data centre's cache, and in memory.
 
-use pathstats_model::freshness::{cache_use, CacheUse, FROM_CACHE, FROM_D1};
-use worker::{Cache, Response};
+use std::cell::RefCell;
+
+use pathstats_model::freshness::{cache_use, CacheUse};
+use worker::{Cache, Response, ResponseBody, Result};
 
 use crate::clock::now_ms;
+use crate::http::packed_json;
 use crate::telemetry;
 
 /// Header of a copy: when it was put there, milliseconds since the epoch.
@@ -23,18 +26,22 @@ impl KeptAnswer {
         Self { key: format!("https://pathstats.internal/answers{operation}?{query}"), fresh_for_ms }
     }
 
-    /// The answer, while it is fresh, told to be from the cache. A cache that does not answer has none.
-    pub async fn get(&self) -> Option<String> {
+    /// The answer, while it is fresh, told to be from the cache. Its bytes go from the cache to the client
+    /// as they are. A cache that does not answer has none.
+    pub async fn get(&self) -> Option<Response> {
         let read = async {
-            let Some(mut response) = Cache::default().get(self.key.as_str(), true).await? else {
+            let Some(copy) = Cache::default().get(self.key.as_str(), true).await? else {
                 return Ok(None);
             };
-            let at = response.headers().get(CACHED_AT)?.and_then(|at| at.parse().ok());
-            if cache_use(at, now_ms(), self.fresh_for_ms) != CacheUse::Fresh {
-                return Ok(None);
+            let at = copy.headers().get(CACHED_AT)?.and_then(|at| at.parse().ok());
+            let tag = copy.headers().get("ETag")?;
+            match (cache_use(at, now_ms(), self.fresh_for_ms), tag) {
+                (CacheUse::Fresh, Some(tag)) => {
+                    let (_, body) = copy.into_parts();
+                    packed_json(body, &tag).map(Some)
+                }
+                _ => Ok(None),
             }
-            let text = String::from_utf8(response.bytes().await?).map_err(|error| error.to_string())?;
-            Ok::<_, worker::Error>(text.strip_prefix(FROM_D1).map(|rest| format!("{FROM_CACHE}{rest}")))
         };
         read.await.unwrap_or_else(|error| {
             telemetry::warn("the cache cannot be read", &error);
@@ -42,12 +49,15 @@ impl KeptAnswer {
         })
     }
 
-    /// Keeps an answer that begins with where it came from. A cache that refuses is told to the log:
-    /// the answer stands all the same.
-    pub async fn put(&self, answer: &str) {
+    /// Keeps an answer, a file of gzip that says to be from the cache. A cache that refuses is told to the
+    /// log: the answer stands all the same.
+    pub async fn put(&self, packed: Vec<u8>, tag: &str) {
         let written = async {
-            let response = Response::from_bytes(answer.as_bytes().to_vec())?;
+            // Without `Content-Encoding`: the bytes are kept as they are, whatever the cache makes of that.
+            let response = Response::from_bytes(packed)?;
             let seconds = self.fresh_for_ms / 1000;
+            response.headers().set("Content-Type", "application/gzip")?;
+            response.headers().set("ETag", tag)?;
             response.headers().set("Cache-Control", &format!("public, max-age={seconds}"))?;
             response.headers().set(CACHED_AT, &now_ms().to_string())?;
             Cache::default().put(self.key.as_str(), response).await
@@ -56,4 +66,43 @@ impl KeptAnswer {
             telemetry::warn("the cache was not written", &error);
         }
     }
+}
+
+/// Answers that this isolate remembers.
+const MOST_REMEMBERED: usize = 8;
+
+thread_local! {
+    static REMEMBERED: RefCell<Vec<Remembered>> = const { RefCell::new(Vec::new()) };
+}
+
+struct Remembered {
+    asked: String,
+    until_ms: i64,
+    tag: String,
+    packed: Vec<u8>,
+}
+
+/// An answer that was given to the same question a moment ago.
+///
+/// # Errors
+///
+/// When the platform refuses the response.
+pub fn recall(asked: &str) -> Result<Option<Response>> {
+    let now = now_ms();
+    REMEMBERED.with_borrow(|all| {
+        let found = all.iter().find(|one| one.asked == asked && now < one.until_ms);
+        found.map(|one| packed_json(ResponseBody::Body(one.packed.clone()), &one.tag)).transpose()
+    })
+}
+
+/// Remembers an answer, a file of gzip, until then, so that many readers at once cost little more than one.
+pub fn remember(asked: &str, packed: &[u8], tag: &str, until_ms: i64) {
+    let one = Remembered { asked: asked.to_owned(), until_ms, tag: tag.to_owned(), packed: packed.to_vec() };
+    REMEMBERED.with_borrow_mut(|all| {
+        all.retain(|known| known.asked != asked);
+        if all.len() >= MOST_REMEMBERED {
+            all.remove(0);
+        }
+        all.push(one);
+    });
 }

@@ -1,6 +1,7 @@
 //! Responses, requests between Workers, and bodies with a limit.
 
 mod exchange;
+pub mod gzip;
 
 use futures_util::StreamExt;
 use pathstats_model::http::etag;
@@ -10,11 +11,13 @@ use serde::Serialize;
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
-use worker::{Error, Request, Response, Result, Stub};
+use worker::{EncodeBody, Error, Request, Response, ResponseBody, Result, Stub};
 
 pub use exchange::Exchange;
 
 use crate::telemetry::request_id;
+
+const JSON: &str = "application/json; charset=utf-8";
 
 /// JSON with a status.
 ///
@@ -23,7 +26,7 @@ use crate::telemetry::request_id;
 /// When the body does not serialise.
 pub fn json(status: u16, body: &impl Serialize) -> Result<Response> {
     let text = serde_json::to_string(body)?;
-    with_type(status, text.into_bytes(), "application/json; charset=utf-8")
+    with_type(status, text.into_bytes(), JSON)
 }
 
 /// An error as `application/problem+json`.
@@ -60,7 +63,7 @@ pub fn json_with_tag(body: &impl Serialize) -> Result<Response> {
 /// When the platform refuses the response.
 pub fn text_with_tag(json: String) -> Result<Response> {
     let tag = etag::of_body(json.as_bytes());
-    tagged(with_type(200, json.into_bytes(), "application/json; charset=utf-8")?, &tag)
+    tagged(with_type(200, json.into_bytes(), JSON)?, &tag)
 }
 
 /// JSON that is text already, and a tag for it.
@@ -69,7 +72,7 @@ pub fn text_with_tag(json: String) -> Result<Response> {
 ///
 /// When the platform refuses the response.
 pub fn json_text(text: String, tag: &str) -> Result<Response> {
-    tagged(with_type(200, text.into_bytes(), "application/json; charset=utf-8")?, tag)
+    tagged(with_type(200, text.into_bytes(), JSON)?, tag)
 }
 
 /// An answer with a tag of its own, as of [`etag::of_version`]. The client may keep it, for itself, and must
@@ -82,6 +85,21 @@ pub fn tagged(response: Response, tag: &str) -> Result<Response> {
     response.headers().set("ETag", tag)?;
     response.headers().set("Cache-Control", "private, no-cache")?;
     Ok(response)
+}
+
+/// JSON as a file of gzip, and the tag that it has unpacked. [`Exchange::finish`] unpacks it for a client that
+/// does not take it.
+///
+/// # Errors
+///
+/// When the platform refuses the response.
+pub fn packed_json(body: ResponseBody, tag: &str) -> Result<Response> {
+    let response = Response::from_body(body)?.with_encode_body(EncodeBody::Manual);
+    let headers = response.headers();
+    headers.set("Content-Type", JSON)?;
+    headers.set("Content-Encoding", "gzip")?;
+    headers.set("Vary", "Accept-Encoding")?;
+    tagged(response, tag)
 }
 
 fn with_type(status: u16, body: Vec<u8>, content_type: &str) -> Result<Response> {

@@ -1,5 +1,8 @@
 //! Snapshots and the heartbeat in KV.
 
+use std::cell::RefCell;
+use std::rc::Rc;
+
 use pathstats_model::limits::SNAPSHOT_TTL_SECONDS;
 use pathstats_model::snapshot::{snapshot_key, Pointer, Snapshot, LATEST_KEY};
 use serde::de::DeserializeOwned;
@@ -10,6 +13,11 @@ use crate::telemetry::warn;
 
 /// KV key of the heartbeat: milliseconds since the epoch, as text.
 pub const HEARTBEAT_KEY: &str = "aggregator:heartbeat";
+
+thread_local! {
+    /// The snapshot that this isolate read last.
+    static LAST_READ: RefCell<Option<Rc<Snapshot>>> = const { RefCell::new(None) };
+}
 
 /// Where snapshots lie.
 #[derive(Debug)]
@@ -34,15 +42,24 @@ impl SnapshotStore {
         self.read(LATEST_KEY).await
     }
 
-    /// The newest snapshot that can be read: the pointer's latest, else the one before.
+    /// The newest snapshot that can be read: the pointer's latest, else the one before. A snapshot never
+    /// changes, so the one that was read last is not read again.
     ///
     /// # Errors
     ///
     /// When KV cannot be read.
-    pub async fn latest(&self) -> Result<Option<Snapshot>> {
+    pub async fn latest(&self) -> Result<Option<Rc<Snapshot>>> {
         let Some(pointer) = self.pointer().await? else { return Ok(None) };
+        let is_latest =
+            |known: &Rc<Snapshot>| (known.version, known.updated_at) == (pointer.version, pointer.updated_at);
+        let known = LAST_READ.with_borrow(|last| last.clone().filter(is_latest));
+        if known.is_some() {
+            return Ok(known);
+        }
         for version in pointer.versions() {
             if let Some(snapshot) = self.read(&snapshot_key(version)).await? {
+                let snapshot = Rc::new(snapshot);
+                LAST_READ.set(Some(Rc::clone(&snapshot)));
                 return Ok(Some(snapshot));
             }
         }

@@ -163,6 +163,9 @@ impl ConsumerConfig {
 pub struct ApiConfig {
     /// `CACHE_SECONDS`, default 30: how long a cached answer is fresh, in milliseconds.
     pub fresh_for_ms: i64,
+    /// `CACHE_MEMORY_MS`, default 1000, 0 for not at all: how long an answer from the cache is given again
+    /// from memory, in milliseconds.
+    pub memory_ms: i64,
     /// `READ_TOKEN`, `ADMIN_TOKEN`, and logins by Cloudflare Access.
     pub access: AccessConfig,
     /// `CORS_ORIGINS`, default none.
@@ -182,6 +185,7 @@ impl ApiConfig {
     pub fn from_variables(variables: &impl Variables) -> Result<Self, ConfigError> {
         Ok(Self {
             fresh_for_ms: i64::from(number(variables, "CACHE_SECONDS", 30, 1, 3_600)?) * 1000,
+            memory_ms: i64::from(number(variables, "CACHE_MEMORY_MS", 1_000, 0, 10_000)?),
             access: AccessConfig::from_variables(variables)?,
             cors: Cors::from_variables(variables)?,
             error_objective: share(variables, "ERROR_OBJECTIVE", 0.999)?,
@@ -325,7 +329,10 @@ mod tests {
             })
         };
         let defaults = api("", "").unwrap();
-        assert_eq!((defaults.fresh_for_ms, defaults.environment.as_str()), (30_000, "dev"));
+        assert_eq!(
+            (defaults.fresh_for_ms, defaults.memory_ms, defaults.environment.as_str()),
+            (30_000, 1_000, "dev")
+        );
         assert!((defaults.error_objective - 0.999).abs() < f64::EPSILON);
         assert!(defaults.cors.is_none() && defaults.access.login().is_none());
         for (name, value) in [

@@ -5,11 +5,13 @@
 //! | pages of other origins | [`cors`] |
 //! | whether a client has what it asks for | [`etag`] |
 //! | whether a body goes compressed | [`encoding`] |
+//! | one packed body under several beginnings | [`gzip`] |
 //! | what a request is called in the logs | [`request_id`] |
 //! | what an address must not hold | [`query`] |
 
 pub mod cors;
 pub mod encoding;
 pub mod etag;
+pub mod gzip;
 pub mod query;
 pub mod request_id;

@@ -12,7 +12,9 @@ async function age(key, header, seconds) {
 }
 
 const ACTS = {
-  /** Nothing is cached any more. */
+  /** Whether there is a copy. */
+  "/has": async () => (await caches.default.match(KEY)) !== undefined,
+  /** Nothing is cached any more. Tells whether there was something. */
   "/empty": () => caches.default.delete(KEY),
   /** The copy was put there `seconds` earlier than it was. */
   "/age": ({ seconds }) => age(KEY, CACHED_AT, Number(seconds)),
@@ -25,7 +27,6 @@ const ACTS = {
 export default {
   async fetch(request) {
     const { pathname, searchParams } = new URL(request.url);
-    await ACTS[pathname](Object.fromEntries(searchParams));
-    return new Response();
+    return Response.json((await ACTS[pathname](Object.fromEntries(searchParams))) ?? null);
   },
 };

@@ -128,7 +128,9 @@ async fn operate(
         },
         OperationId::OpenApi => openapi::answer(),
         OperationId::Paths => paths::answer(&given, env, context, config).await,
-        OperationId::PathStats => stats::answer(&given, url.query().unwrap_or_default(), env, config).await,
+        OperationId::PathStats => {
+            stats::answer(&given, url.query().unwrap_or_default(), env, context, config).await
+        }
         OperationId::Metrics => {
             metrics::answer(&given, url.query().unwrap_or_default(), env, context, config).await
         }

@@ -55,7 +55,7 @@ pub async fn answer(
         Err(problem) => return http::problem(&problem),
     };
     let kept = KeptAnswer::new("/paths/metrics", query, config.fresh_for_ms);
-    kept_or_made(&kept, read(parameters, env, context, config, now)).await
+    kept_or_made(kept, context, read(parameters, env, context, config, now)).await
 }
 
 async fn read(
@@ -77,7 +77,7 @@ async fn read(
     let ended = HourBucket::from_ms(now_ms).plus(-1);
     let two_days = database.two_days(ended.plus(-47), ended.plus(-23), ended).await?;
     let around = Surroundings {
-        paths: tiers::find(env, context, config.fresh_for_ms, false).await?.snapshot.paths,
+        paths: tiers::find(env, context, config.fresh_for_ms, false).await?.snapshot.paths.clone(),
         changed: ChangedPath::list(two_days.iter().map(|(path, now, before)| (path.as_str(), *now, *before))),
         last_hour: last_hour(&database, ended).await?,
     };

@@ -1,5 +1,9 @@
 //! `GET /paths?limit=&sort=&refresh=true`.
 
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use pathstats_edge::answer_cache::{recall, remember};
 use pathstats_edge::clock::now_ms;
 use pathstats_edge::http;
 use pathstats_model::api::answers::{Accuracy, PathsAnswer};
@@ -8,10 +12,11 @@ use pathstats_model::config::ApiConfig;
 use pathstats_model::freshness::staleness_seconds;
 use pathstats_model::hour::iso_time;
 use pathstats_model::http::etag;
+use pathstats_model::http::gzip::PackedRest;
 use pathstats_model::limits::SNAPSHOT_PATHS;
 use pathstats_model::problem::Problem;
-use pathstats_model::snapshot::Sort;
-use worker::{Context, Env, Response, Result};
+use pathstats_model::snapshot::{Snapshot, Sort};
+use worker::{Context, Env, Response, ResponseBody, Result};
 
 use crate::tiers;
 
@@ -28,27 +33,83 @@ pub async fn answer(given: &Given, env: &Env, context: &Context, config: &ApiCon
         Ok(parameters) => parameters,
         Err(problem) => return http::problem(&problem),
     };
-    let mut found = tiers::find(env, context, config.fresh_for_ms, parameters.refresh).await?;
-    parameters.sort.apply(&mut found.snapshot.paths);
-    found.snapshot.paths.truncate(parameters.limit);
+    let question = format!("{} {:?}", parameters.limit, parameters.sort);
+    if !parameters.refresh {
+        if let Some(response) = recall(&question)? {
+            return Ok(response);
+        }
+    }
+    let found = tiers::find(env, context, config.fresh_for_ms, parameters.refresh).await?;
+    let snapshot = &found.snapshot;
     // Its age grows by the second and its source is this data centre's business: neither makes it another answer.
-    let asked = format!("{} {:?} {}", parameters.limit, parameters.sort, found.stale);
-    let tag = etag::of_version(found.snapshot.version, &asked);
-    let answer = http::json(
-        200,
-        &PathsAnswer {
-            last_updated: iso_time(found.snapshot.updated_at),
-            version: found.snapshot.version,
-            data_source: found.source,
-            stale: found.stale,
-            staleness_seconds: staleness_seconds(found.snapshot.updated_at, now_ms()),
-            from: found.snapshot.from,
-            to: found.snapshot.to,
-            accuracy: Accuracy::new(),
-            paths: found.snapshot.paths,
-        },
-    )?;
-    http::tagged(answer, &tag)
+    let tag = etag::of_version(snapshot.version, &format!("{question} {}", found.stale));
+    let answer = PathsAnswer {
+        last_updated: iso_time(snapshot.updated_at),
+        version: snapshot.version,
+        data_source: found.source,
+        stale: found.stale,
+        staleness_seconds: staleness_seconds(snapshot.updated_at, now_ms()),
+        from: snapshot.from,
+        to: snapshot.to,
+        accuracy: Accuracy::new(),
+        paths: Vec::new(),
+    };
+    let packed = pack(&answer, &parameters, &question, snapshot).await?;
+    // What is stale is being refreshed, and what came from below the cache will come from there next.
+    if let Some(fresh_until_ms) = found.fresh_until_ms.filter(|_| config.memory_ms > 0) {
+        remember(&question, &packed, &tag, fresh_until_ms.min(now_ms() + config.memory_ms));
+    }
+    http::packed_json(ResponseBody::Body(packed), &tag)
+}
+
+/// Questions about one snapshot whose paths this isolate keeps packed.
+const MOST_PACKED: usize = 8;
+
+struct Packed {
+    version: u64,
+    updated_at: i64,
+    question: String,
+    paths: Rc<PackedRest>,
+}
+
+thread_local! {
+    static PACKED: RefCell<Vec<Packed>> = const { RefCell::new(Vec::new()) };
+}
+
+/// The whole answer as a file of gzip. The paths of a snapshot are packed once for a question: they are the
+/// same whenever, and from whichever tier, it is answered.
+async fn pack(
+    answer: &PathsAnswer,
+    parameters: &Parameters,
+    question: &str,
+    snapshot: &Snapshot,
+) -> Result<Vec<u8>> {
+    let is_this = |one: &Packed| {
+        one.question == question && (one.version, one.updated_at) == (snapshot.version, snapshot.updated_at)
+    };
+    let known =
+        PACKED.with_borrow(|all| all.iter().find(|one| is_this(one)).map(|one| Rc::clone(&one.paths)));
+    if let Some(paths) = known {
+        return Ok(paths.beginning_with(answer.parts(&[])?.0.as_bytes()));
+    }
+    let mut paths = snapshot.paths.clone();
+    parameters.sort.apply(&mut paths);
+    paths.truncate(parameters.limit);
+    let (beginning, rest) = answer.parts(&paths)?;
+    let paths = Rc::new(http::gzip::pack(rest.as_bytes()).await?);
+    PACKED.with_borrow_mut(|all| {
+        all.retain(|one| one.version >= snapshot.version && !is_this(one));
+        if all.len() >= MOST_PACKED {
+            all.remove(0);
+        }
+        all.push(Packed {
+            version: snapshot.version,
+            updated_at: snapshot.updated_at,
+            question: question.to_owned(),
+            paths: Rc::clone(&paths),
+        });
+    });
+    Ok(paths.beginning_with(beginning.as_bytes()))
 }
 
 impl Parameters {

@@ -18,7 +18,7 @@ use pathstats_model::http::etag::of_body;
 use pathstats_model::problem::Problem;
 use pathstats_model::PathHourStats;
 use serde::Serialize;
-use worker::{Env, Response, Result};
+use worker::{Context, Env, Response, ResponseBody, Result};
 
 struct Parameters {
     path: String,
@@ -52,37 +52,51 @@ pub fn compares(given: &Given) -> core::result::Result<bool, Problem> {
 }
 
 /// The series of a path.
-pub async fn answer(given: &Given, query: &str, env: &Env, config: &ApiConfig) -> Result<Response> {
+pub async fn answer(
+    given: &Given,
+    query: &str,
+    env: &Env,
+    context: &Context,
+    config: &ApiConfig,
+) -> Result<Response> {
     let now = now_ms();
     let parameters = match Parameters::read(given, now) {
         Ok(parameters) => parameters,
         Err(problem) => return http::problem(&problem),
     };
     let kept = KeptAnswer::new("/paths/stats", query, config.fresh_for_ms);
-    kept_or_made(&kept, read(parameters, env, now)).await
+    kept_or_made(kept, context, read(parameters, env, now)).await
 }
 
-/// What the cache has, or what is made now and kept.
+/// What the cache has, or what is made now, and kept behind the answer. Dying there, the next one makes
+/// it again.
 pub async fn kept_or_made<T: Serialize>(
-    kept: &KeptAnswer,
+    kept: KeptAnswer,
+    context: &Context,
     make: impl Future<Output = Result<T>>,
 ) -> Result<Response> {
-    if let Some(text) = kept.get().await {
-        let tag = of_body(text.trim_start_matches(FROM_CACHE).as_bytes());
-        return http::json_text(text, &tag);
+    if let Some(response) = kept.get().await {
+        return Ok(response);
     }
-    match make.await {
-        Ok(answer) => {
-            let text = serde_json::to_string(&answer)?;
-            kept.put(&text).await;
-            let tag = of_body(text.trim_start_matches(FROM_D1).as_bytes());
-            http::json_text(text, &tag)
-        }
+    let answer = match make.await {
+        Ok(answer) => answer,
         Err(error) => {
             telemetry::error("a series cannot be read", &error);
-            http::problem(&Problem::database_unreadable())
+            return http::problem(&Problem::database_unreadable());
         }
-    }
+    };
+    let text = serde_json::to_string(&answer)?;
+    let Some(rest) = text.strip_prefix(FROM_D1) else {
+        return http::text_with_tag(text);
+    };
+    // Where it came from makes it no other answer.
+    let tag = of_body(rest.as_bytes());
+    let packed = http::gzip::pack(rest.as_bytes()).await?;
+    let response = http::packed_json(ResponseBody::Body(packed.beginning_with(FROM_D1.as_bytes())), &tag)?;
+    context.wait_until(telemetry::behind_request(async move {
+        kept.put(packed.beginning_with(FROM_CACHE.as_bytes()), &tag).await;
+    }));
+    Ok(response)
 }
 
 async fn read(parameters: Parameters, env: &Env, now_ms: i64) -> Result<StatsAnswer> {

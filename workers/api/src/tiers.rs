@@ -1,5 +1,6 @@
 //! The three tiers that a snapshot is read from.
 
+use std::rc::Rc;
 use std::time::Duration;
 
 use pathstats_edge::bindings::{D1, KV, SNAPSHOT_DO, SNAPSHOT_OBJECT};
@@ -33,11 +34,13 @@ const CACHED_AT: &str = "X-Pathstats-Cached-At";
 #[derive(Debug)]
 pub struct Found {
     /// What was found.
-    pub snapshot: Snapshot,
+    pub snapshot: Rc<Snapshot>,
     /// Where.
     pub source: DataSource,
     /// Whether it came from an expired copy, which is being refreshed.
     pub stale: bool,
+    /// Until when the cache's copy is fresh, in milliseconds, when it came from there and is.
+    pub fresh_until_ms: Option<i64>,
 }
 
 /// Finds the snapshot as the table of freshness says. With `refresh`, asks for a new one and
@@ -49,12 +52,22 @@ pub async fn find(env: &Env, context: &Context, fresh_for_ms: i64, refresh: bool
     });
     let used = cache_use(cached.as_ref().map(|(at, _)| *at), now_ms(), fresh_for_ms);
     let found = match (used, cached) {
-        (CacheUse::Fresh, Some((_, snapshot))) => Found { snapshot, source: DataSource::Cache, stale: false },
-        (CacheUse::Stale, Some((_, snapshot))) => Found { snapshot, source: DataSource::Cache, stale: true },
+        (CacheUse::Fresh, Some((at, snapshot))) => {
+            let fresh_until_ms = Some(at + fresh_for_ms);
+            Found { snapshot: Rc::new(snapshot), source: DataSource::Cache, stale: false, fresh_until_ms }
+        }
+        (CacheUse::Stale, Some((_, snapshot))) => Found {
+            snapshot: Rc::new(snapshot),
+            source: DataSource::Cache,
+            stale: true,
+            fresh_until_ms: None,
+        },
         _ => {
             let (snapshot, source) = below_cache(env).await?;
-            write_cache_or_warn(&snapshot).await;
-            Found { snapshot, source, stale: false }
+            let (env, copy) = (env.clone(), Rc::clone(&snapshot));
+            // Dying there, the next reader comes here again.
+            context.wait_until(telemetry::behind_request(async move { keep(&env, &copy, source).await }));
+            Found { snapshot, source, stale: false, fresh_until_ms: None }
         }
     };
     if refresh || found.stale {
@@ -68,8 +81,8 @@ pub async fn find(env: &Env, context: &Context, fresh_for_ms: i64, refresh: bool
     Ok(found)
 }
 
-/// KV, else D1. What D1 gave is written to KV; should that fail, the answer still stands.
-async fn below_cache(env: &Env) -> Result<(Snapshot, DataSource)> {
+/// KV, else D1.
+async fn below_cache(env: &Env) -> Result<(Rc<Snapshot>, DataSource)> {
     let store = SnapshotStore::new(env.kv(KV)?);
     match store.latest().await {
         Ok(Some(snapshot)) => return Ok((snapshot, DataSource::Kv)),
@@ -78,10 +91,18 @@ async fn below_cache(env: &Env) -> Result<(Snapshot, DataSource)> {
     }
     let now = now_ms();
     let snapshot = build(&Database::new(env.d1(D1)?), next_version(None, now), now).await?;
-    if let Err(error) = store.publish(&snapshot, None).await {
-        telemetry::warn("the snapshot was not written to KV", &error);
+    Ok((Rc::new(snapshot), DataSource::D1))
+}
+
+/// Writes what was found to the tiers above. Should one refuse, that is told, and the answer still stands.
+async fn keep(env: &Env, snapshot: &Snapshot, source: DataSource) {
+    if source == DataSource::D1 {
+        let written = async { SnapshotStore::new(env.kv(KV)?).publish(snapshot, None).await };
+        if let Err(error) = written.await {
+            telemetry::warn("the snapshot was not written to KV", &error);
+        }
     }
-    Ok((snapshot, DataSource::D1))
+    write_cache_or_warn(snapshot).await;
 }
 
 /// Brings the cache up to date. When a reader forced it, the snapshot object is asked for a rebuild
@@ -101,8 +122,8 @@ async fn refresh_behind(env: &Env, answered: u64, forced: bool) -> Result<()> {
             Delay::from(REFRESH_PAUSE).await;
         }
     }
-    let (snapshot, _) = below_cache(env).await?;
-    write_cache_or_warn(&snapshot).await;
+    let (snapshot, source) = below_cache(env).await?;
+    keep(env, &snapshot, source).await;
     Ok(())
 }
 

@@ -4,7 +4,7 @@ use pathstats_model::http::{cors, cors::Cors, encoding, etag, query, request_id}
 use pathstats_model::problem::Problem;
 use worker::{Headers, Method, Request, Response, ResponseBody, Result};
 
-use super::problem;
+use super::{gzip, problem};
 use crate::random::random_bits;
 
 /// A browser that came by https comes by https for a year.
@@ -110,7 +110,9 @@ impl Exchange {
         let mut answer = Answer { status, headers, body };
         if self.has_it(&answer)? {
             answer.become_not_modified()?;
-        } else if self.accepts_gzip && self.method != Method::Head {
+        } else if !self.accepts_gzip {
+            answer = answer.unpacked()?;
+        } else if self.method != Method::Head {
             answer.compress()?;
         }
         self.put_on(&answer.headers, cors)?;
@@ -174,6 +176,15 @@ impl Answer {
             self.headers.delete(name)?;
         }
         Ok(())
+    }
+
+    /// The same for a client that takes nothing packed.
+    fn unpacked(mut self) -> Result<Self> {
+        if self.headers.get("Content-Encoding")?.as_deref() == Some("gzip") {
+            self.body = gzip::unpack(self.body)?;
+            self.headers.delete("Content-Encoding")?;
+        }
+        Ok(self)
     }
 
     /// Marks text as compressed: the runtime compresses a body whose header says so, as long as

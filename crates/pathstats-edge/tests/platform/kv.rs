@@ -20,11 +20,22 @@ async fn the_newest_snapshot_is_read_and_the_one_before_when_it_is_missing() {
     let store = SnapshotStore::new(kv.clone());
     store.publish(&snapshot(7), None).await.unwrap();
     store.publish(&snapshot(8), Some(7)).await.unwrap();
-    assert_eq!(store.latest().await.unwrap(), Some(snapshot(8)));
     kv.delete(&snapshot_key(8)).await.unwrap();
-    assert_eq!(store.latest().await.unwrap(), Some(snapshot(7)));
-    kv.delete(&snapshot_key(7)).await.unwrap();
-    assert_eq!(store.latest().await.unwrap(), None);
+    assert_eq!(latest(&store).await, Some(snapshot(7)));
+    store.publish(&snapshot(8), Some(7)).await.unwrap();
+    assert_eq!(latest(&store).await, Some(snapshot(8)));
+    // What was read does not change, and is not read again.
+    kv.delete(&snapshot_key(8)).await.unwrap();
+    assert_eq!(latest(&store).await, Some(snapshot(8)));
+    store.publish(&snapshot(9), Some(8)).await.unwrap();
+    for version in [7, 9] {
+        kv.delete(&snapshot_key(version)).await.unwrap();
+    }
+    assert_eq!(latest(&store).await, None);
+}
+
+async fn latest(store: &SnapshotStore) -> Option<Snapshot> {
+    store.latest().await.unwrap().map(|snapshot| (*snapshot).clone())
 }
 
 #[wasm_bindgen_test]
@@ -41,7 +52,7 @@ async fn what_does_not_read_passes_for_missing() {
     store.publish(&snapshot(20), None).await.unwrap();
     store.publish(&snapshot(21), Some(20)).await.unwrap();
     kv.put(&snapshot_key(21), "{").unwrap().execute().await.unwrap();
-    assert_eq!(store.latest().await.unwrap(), Some(snapshot(20)));
+    assert_eq!(latest(&store).await, Some(snapshot(20)));
     kv.put(LATEST_KEY, "garbled").unwrap().execute().await.unwrap();
     assert_eq!(store.pointer().await.unwrap(), None);
     kv.delete(LATEST_KEY).await.unwrap();

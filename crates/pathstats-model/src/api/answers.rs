@@ -39,6 +39,21 @@ pub struct PathsAnswer {
     pub paths: Vec<PathSummary>,
 }
 
+impl PathsAnswer {
+    /// The answer as JSON in two parts: what tells when and from where, and the paths, which are the same
+    /// for every answer with this snapshot to this question. `self` has no paths of its own.
+    ///
+    /// # Errors
+    ///
+    /// When something does not serialise.
+    pub fn parts(&self, paths: &[PathSummary]) -> serde_json::Result<(String, String)> {
+        let mut beginning = serde_json::to_string(self)?;
+        // Of the empty list of paths, which is the last of the answer.
+        beginning.truncate(beginning.len() - "[]}".len());
+        Ok((beginning, serde_json::to_string(paths)? + "}"))
+    }
+}
+
 /// The answer to `GET /paths/search`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -243,6 +258,31 @@ impl StatsAnswer {
             previous: None,
             methods: MethodCount::all(total.cells()),
             accuracy: Accuracy::of(filters),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_parts_of_an_answer_are_the_answer() {
+        let path = PathSummary::new("/[]}".to_owned(), &PathHourStats::default());
+        let answer = |paths| PathsAnswer {
+            last_updated: "[]}".to_owned(),
+            version: 3,
+            data_source: DataSource::Kv,
+            stale: false,
+            staleness_seconds: 12,
+            from: HourBucket::from_ms(0),
+            to: HourBucket::from_ms(3_600_000),
+            accuracy: Accuracy::new(),
+            paths,
+        };
+        for paths in [vec![], vec![path.clone()], vec![path; 3]] {
+            let (beginning, rest) = answer(Vec::new()).parts(&paths).unwrap();
+            assert_eq!(beginning + &rest, serde_json::to_string(&answer(paths)).unwrap());
         }
     }
 }
