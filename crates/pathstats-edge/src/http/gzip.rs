@@ -28,9 +28,9 @@ extern "C" {
 ///
 /// When the runtime cannot.
 pub async fn pack(rest: &[u8]) -> Result<PackedRest> {
-    let packer = Packer::new("deflate-raw")?;
+    let deflate = Packer::new("deflate-raw")?;
     // A pair is any object that has these two ends.
-    let packed = stream_of(rest)?.pipe_through(packer.unchecked_ref::<ReadableWritablePair>());
+    let packed = stream_of(rest)?.pipe_through(deflate.unchecked_ref::<ReadableWritablePair>());
     let whole = RawResponse::new_with_opt_readable_stream(Some(&packed))?.array_buffer()?;
     let deflated = Uint8Array::new(&JsFuture::from(whole).await?).to_vec();
     Ok(PackedRest::new(rest, deflated))
@@ -47,8 +47,8 @@ pub fn unpack(packed: ResponseBody) -> Result<ResponseBody> {
         ResponseBody::Body(bytes) => stream_of(&bytes)?,
         ResponseBody::Stream(stream) => stream,
     };
-    let unpacker = Unpacker::new("gzip")?;
-    Ok(ResponseBody::Stream(packed.pipe_through(unpacker.unchecked_ref::<ReadableWritablePair>())))
+    let inflate = Unpacker::new("gzip")?;
+    Ok(ResponseBody::Stream(packed.pipe_through(inflate.unchecked_ref::<ReadableWritablePair>())))
 }
 
 fn stream_of(bytes: &[u8]) -> Result<ReadableStream> {

@@ -27,7 +27,7 @@ impl PackedRest {
         let mut check = Hasher::new();
         check.update(rest);
         // The format keeps the length modulo 2^32.
-        Self { deflated, check, bytes: u32::try_from(rest.len() & 0xffff_ffff).unwrap_or(0) }
+        Self { deflated, check, bytes: u32::try_from(rest.len() as u64 & 0xffff_ffff).unwrap_or(0) }
     }
 
     /// The whole body as a file of gzip. A beginning that is too long is cut to
