@@ -39,7 +39,7 @@ await main(async (args) => {
   const executablePath = findBrowser();
   if (!executablePath) throw new Failure("there is no browser. `just setup --browser` brings one.");
   const state = join(tmpdir(), `pathstats-screenshots-${process.pid}`);
-  const runtime = await startRuntime({ state, ports: {}, crons: false, batchSeconds: 0, vars: { consumer: { FLUSH_SECONDS: "2", SNAPSHOT_SECONDS: "1" } } });
+  const runtime = await startRuntime({ state, ports: {}, crons: false, batchSeconds: 0, vars: { consumer: { FLUSH_SECONDS: "2", SNAPSHOT_SECONDS: "1", TOTALS_SECONDS: "1" } } });
   try {
     const place = await fill(runtime, state, events);
     await shoot(runtime, executablePath, to, place);
@@ -70,9 +70,9 @@ async function fill(runtime, state, events) {
   const counted = async () => (await database.prepare("SELECT coalesce(sum(requests), 0) AS n FROM path_stats_hourly").first()).n;
   await until(async () => (await counted()) >= events * 0.999, { within: 300_000, what: "the traffic is counted" });
   const { days } = await read("/admin/archive/status");
-  const due = days.filter((day) => day.due).map(({ date }) => date).sort();
-  console.log(`Archiving ${due.join(", ")}.`);
-  for (const date of due) await read("/admin/archive/trigger", { method: "POST", body: JSON.stringify({ date, wait: true }) });
+  const dates = days.filter((day) => day.due).map(({ date }) => date).sort();
+  console.log(`Archiving ${dates.join(", ")}.`);
+  for (const date of dates) await read("/admin/archive/trigger", { method: "POST", body: JSON.stringify({ date, wait: true }) });
   const { paths } = await until(
     async () => {
       const answer = await read("/paths?refresh=true");
@@ -80,7 +80,9 @@ async function fill(runtime, state, events) {
     },
     { within: 60_000, what: "the snapshot shows the paths" },
   );
-  return { path: paths[2].path, day: due.at(-1), token };
+  const due = async () => database.prepare("SELECT 1 FROM totals_due LIMIT 1").first();
+  await until(async () => (await due()) === null, { within: 120_000, what: "every total is made" });
+  return { path: paths[2].path, day: dates.at(-1), token };
 }
 
 async function shoot(runtime, executablePath, to, { path, day, token }) {

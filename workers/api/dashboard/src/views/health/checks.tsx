@@ -21,7 +21,7 @@ export function Checks({ checks }: { checks: readonly Check[] }) {
             {check.status !== "ok" && <p class="check-do">{t(`check.${check.name}.do`)}</p>}
           </div>
           <div class="check-value num">
-            <b>{measured(check.value, check.unit, format, t(check.value === 1 ? `unit.${check.unit}.one` : `unit.${check.unit}`))}</b>
+            <b>{measured(check.value, check.unit, format, check.value === 1 ? t(`unit.${check.unit}.one`) : t(`unit.${check.unit}`))}</b>
             {check.warning !== null && check.critical !== null && (
               <span class="hint">{t("check.limits", { warning: measured(check.warning, check.unit, format, ""), critical: measured(check.critical, check.unit, format, "") })}</span>
             )}
