@@ -73,6 +73,8 @@ async function fill(runtime, state, events) {
   const dates = days.filter((day) => day.due).map(({ date }) => date).sort();
   console.log(`Archiving ${dates.join(", ")}.`);
   for (const date of dates) await read("/admin/archive/trigger", { method: "POST", body: JSON.stringify({ date, wait: true }) });
+  const due = async () => database.prepare("SELECT 1 FROM totals_due LIMIT 1").first();
+  await until(async () => (await due()) === null, { within: 120_000, what: "every total is made" });
   const { paths } = await until(
     async () => {
       const answer = await read("/paths?refresh=true");
@@ -80,8 +82,6 @@ async function fill(runtime, state, events) {
     },
     { within: 60_000, what: "the snapshot shows the paths" },
   );
-  const due = async () => database.prepare("SELECT 1 FROM totals_due LIMIT 1").first();
-  await until(async () => (await due()) === null, { within: 120_000, what: "every total is made" });
   return { path: paths[2].path, day: dates.at(-1), token };
 }
 
