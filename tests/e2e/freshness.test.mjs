@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { demoOrigin, promptConsumer, readJsonc, real } from "./support/configs.mjs";
+import { SECRETS, changed, demoOrigin, promptConsumer, readJsonc, real } from "./support/configs.mjs";
 import { configOf } from "../../scripts/paths.mjs";
 import { logText } from "./support/contents.mjs";
 import { event, traffic } from "./support/events.mjs";
@@ -14,10 +14,12 @@ const FRESH_SECONDS = Number(readJsonc(configOf("api")).env.dev.vars.CACHE_SECON
 const PATHS = 12;
 const LATEST = "paths:snapshot:latest";
 const door = { config: { name: "cache-door", main: fileURLToPath(new URL("support/cache-door.mjs", import.meta.url)), compatibility_date: "2026-06-01" } };
+// The same, with the longest memory.
+const remembering = changed("api", (config) => ({ name: "api-remembering", services: [], vars: { ...config.vars, CACHE_MEMORY_MS: "10000" } }));
 
 let product;
 before(async () => {
-  product = await startProduct([real("api", { CACHE_MEMORY_MS: "0" }), promptConsumer(), real("producer"), real("archiver"), demoOrigin, door]);
+  product = await startProduct([real("api", { CACHE_MEMORY_MS: "0" }), promptConsumer(), real("producer"), real("archiver"), demoOrigin, door, remembering]);
   const events = traffic({ count: 600, paths: PATHS, hours: 2, seed: 7 });
   assert.equal((await product.collect(events)).status, 202);
   await until(async () => (await product.row("SELECT sum(requests) AS n FROM path_stats_hourly")).n === events.length, { what: "all events flushed" });
@@ -57,6 +59,20 @@ test("what D1 gave lies in the cache and in KV from then on", BOUND, async () =>
   assert.deepEqual([first, second, third, fourth].map(({ dataSource }) => dataSource), ["d1", "cache", "kv", "cache"]);
   assert.equal(first.paths.length, PATHS);
   for (const later of [second, third, fourth]) assert.deepEqual([later.version, later.paths, later.stale], [first.version, first.paths, false]);
+});
+
+test("a fresh answer is given again without the cache, for as long as it is remembered", BOUND, async () => {
+  const ask = async () => (await product.script("api-remembering").fetch("/paths?limit=7", { headers: { authorization: `Bearer ${SECRETS.READ_TOKEN}` } })).json();
+  // Tried again should a slow machine have forgotten it in between.
+  await until(async () => {
+    const fresh = await until(async () => {
+      const answer = await ask();
+      return answer.dataSource === "cache" && answer;
+    }, { what: "an answer from the cache" });
+    await cache("/empty");
+    const again = await ask();
+    return again.dataSource === "cache" && again.version === fresh.version;
+  }, { what: "an answer from memory" });
 });
 
 test("a copy younger than CACHE_SECONDS is fresh", BOUND, async () => {

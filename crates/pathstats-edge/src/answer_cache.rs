@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 
 use pathstats_model::freshness::{cache_use, CacheUse};
+use pathstats_model::recent::Recent;
 use worker::{Cache, Response, ResponseBody, Result};
 
 use crate::clock::now_ms;
@@ -72,11 +73,11 @@ impl KeptAnswer {
 const MOST_REMEMBERED: usize = 8;
 
 thread_local! {
-    static REMEMBERED: RefCell<Vec<Remembered>> = const { RefCell::new(Vec::new()) };
+    static REMEMBERED: RefCell<Recent<String, Remembered, MOST_REMEMBERED>> =
+        const { RefCell::new(Recent::new()) };
 }
 
 struct Remembered {
-    asked: String,
     until_ms: i64,
     tag: String,
     packed: Vec<u8>,
@@ -90,19 +91,13 @@ struct Remembered {
 pub fn recall(asked: &str) -> Result<Option<Response>> {
     let now = now_ms();
     REMEMBERED.with_borrow(|all| {
-        let found = all.iter().find(|one| one.asked == asked && now < one.until_ms);
+        let found = all.find(|known| known == asked).filter(|one| now < one.until_ms);
         found.map(|one| packed_json(ResponseBody::Body(one.packed.clone()), &one.tag)).transpose()
     })
 }
 
 /// Remembers an answer, a file of gzip, until then, so that many readers at once cost little more than one.
 pub fn remember(asked: &str, packed: &[u8], tag: &str, until_ms: i64) {
-    let one = Remembered { asked: asked.to_owned(), until_ms, tag: tag.to_owned(), packed: packed.to_vec() };
-    REMEMBERED.with_borrow_mut(|all| {
-        all.retain(|known| known.asked != asked);
-        if all.len() >= MOST_REMEMBERED {
-            all.remove(0);
-        }
-        all.push(one);
-    });
+    let one = Remembered { until_ms, tag: tag.to_owned(), packed: packed.to_vec() };
+    REMEMBERED.with_borrow_mut(|all| all.put(asked.to_owned(), one));
 }

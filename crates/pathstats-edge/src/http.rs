@@ -66,15 +66,6 @@ pub fn text_with_tag(json: String) -> Result<Response> {
     tagged(with_type(200, json.into_bytes(), JSON)?, &tag)
 }
 
-/// JSON that is text already, and a tag for it.
-///
-/// # Errors
-///
-/// When the platform refuses the response.
-pub fn json_text(text: String, tag: &str) -> Result<Response> {
-    tagged(with_type(200, text.into_bytes(), JSON)?, tag)
-}
-
 /// An answer with a tag of its own, as of [`etag::of_version`]. The client may keep it, for itself, and must
 /// ask before it is used again.
 ///

@@ -43,6 +43,13 @@ pub fn cache_use(cached_at_ms: Option<i64>, now_ms: i64, fresh_for_ms: i64) -> C
     }
 }
 
+/// Until when an answer from the cache may be given again from memory: for `memory_ms`, and never longer
+/// than the cache's copy is fresh. `None` when nothing is to be remembered.
+#[must_use]
+pub fn remembered_until(fresh_until_ms: i64, now_ms: i64, memory_ms: i64) -> Option<i64> {
+    (memory_ms > 0).then(|| fresh_until_ms.min(now_ms + memory_ms))
+}
+
 /// Whole seconds since the snapshot was made.
 #[must_use]
 pub fn staleness_seconds(updated_at_ms: i64, now_ms: i64) -> i64 {
@@ -52,6 +59,13 @@ pub fn staleness_seconds(updated_at_ms: i64, now_ms: i64) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn memory_ends_with_its_time_and_with_the_freshness_of_the_copy() {
+        assert_eq!(remembered_until(30_000, 10_000, 1_000), Some(11_000));
+        assert_eq!(remembered_until(30_000, 29_500, 1_000), Some(30_000));
+        assert_eq!(remembered_until(30_000, 10_000, 0), None);
+    }
 
     #[test]
     fn the_table_of_freshness() {

@@ -47,6 +47,7 @@ pub mod message;
 pub mod packed;
 pub mod path_policy;
 pub mod problem;
+pub mod recent;
 pub mod retention;
 pub mod rollup;
 pub mod sampling;

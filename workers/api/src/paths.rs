@@ -9,12 +9,13 @@ use pathstats_edge::http;
 use pathstats_model::api::answers::{Accuracy, PathsAnswer};
 use pathstats_model::api::given::Given;
 use pathstats_model::config::ApiConfig;
-use pathstats_model::freshness::staleness_seconds;
+use pathstats_model::freshness::{remembered_until, staleness_seconds};
 use pathstats_model::hour::iso_time;
 use pathstats_model::http::etag;
 use pathstats_model::http::gzip::PackedRest;
 use pathstats_model::limits::SNAPSHOT_PATHS;
 use pathstats_model::problem::Problem;
+use pathstats_model::recent::Recent;
 use pathstats_model::snapshot::{Snapshot, Sort};
 use worker::{Context, Env, Response, ResponseBody, Result};
 
@@ -56,24 +57,22 @@ pub async fn answer(given: &Given, env: &Env, context: &Context, config: &ApiCon
     };
     let packed = pack(&answer, &parameters, &question, snapshot).await?;
     // What is stale is being refreshed, and what came from below the cache will come from there next.
-    if let Some(fresh_until_ms) = found.fresh_until_ms.filter(|_| config.memory_ms > 0) {
-        remember(&question, &packed, &tag, fresh_until_ms.min(now_ms() + config.memory_ms));
+    let until_ms = found.fresh_until_ms.and_then(|at| remembered_until(at, now_ms(), config.memory_ms));
+    if let Some(until_ms) = until_ms {
+        remember(&question, &packed, &tag, until_ms);
     }
     http::packed_json(ResponseBody::Body(packed), &tag)
 }
 
-/// Questions about one snapshot whose paths this isolate keeps packed.
+/// Questions whose paths this isolate keeps packed.
 const MOST_PACKED: usize = 8;
 
-struct Packed {
-    version: u64,
-    updated_at: i64,
-    question: String,
-    paths: Rc<PackedRest>,
-}
+/// A snapshot's version and time, and a question about it.
+type PackedKey = (u64, i64, String);
 
 thread_local! {
-    static PACKED: RefCell<Vec<Packed>> = const { RefCell::new(Vec::new()) };
+    static PACKED: RefCell<Recent<PackedKey, Rc<PackedRest>, MOST_PACKED>> =
+        const { RefCell::new(Recent::new()) };
 }
 
 /// The whole answer as a file of gzip. The paths of a snapshot are packed once for a question: they are the
@@ -84,12 +83,8 @@ async fn pack(
     question: &str,
     snapshot: &Snapshot,
 ) -> Result<Vec<u8>> {
-    let is_this = |one: &Packed| {
-        one.question == question && (one.version, one.updated_at) == (snapshot.version, snapshot.updated_at)
-    };
-    let known =
-        PACKED.with_borrow(|all| all.iter().find(|one| is_this(one)).map(|one| Rc::clone(&one.paths)));
-    if let Some(paths) = known {
+    let key = (snapshot.version, snapshot.updated_at, question.to_owned());
+    if let Some(paths) = PACKED.with_borrow(|all| all.find(|known| *known == key).map(Rc::clone)) {
         return Ok(paths.beginning_with(answer.parts(&[])?.0.as_bytes()));
     }
     let mut paths = snapshot.paths.clone();
@@ -97,18 +92,7 @@ async fn pack(
     paths.truncate(parameters.limit);
     let (beginning, rest) = answer.parts(&paths)?;
     let paths = Rc::new(http::gzip::pack(rest.as_bytes()).await?);
-    PACKED.with_borrow_mut(|all| {
-        all.retain(|one| one.version >= snapshot.version && !is_this(one));
-        if all.len() >= MOST_PACKED {
-            all.remove(0);
-        }
-        all.push(Packed {
-            version: snapshot.version,
-            updated_at: snapshot.updated_at,
-            question: question.to_owned(),
-            paths: Rc::clone(&paths),
-        });
-    });
+    PACKED.with_borrow_mut(|all| all.put(key, Rc::clone(&paths)));
     Ok(paths.beginning_with(beginning.as_bytes()))
 }
 

@@ -98,10 +98,12 @@ impl Query {
     /// 400 for a cursor that is none of this query.
     pub fn new(parameters: QueryParameters, now_ms: i64) -> core::result::Result<Self, Problem> {
         let QueryParameters { date, from_ms, to_ms, filter, limit, cursor } = parameters;
-        let scope = format!("{date} {from_ms} {to_ms} {filter:?}");
+        let scope = scope(date, from_ms, to_ms, &filter);
+        // One that was made up must not lead out of what is asked for.
+        let within = |at: &EventId| (from_ms..to_ms).contains(&at.timestamp_ms());
         let at = match &cursor {
             None => None,
-            Some(text) => Some(Cursor::parse(text, &scope).ok_or_else(|| {
+            Some(text) => Some(Cursor::parse(text, &scope).filter(within).ok_or_else(|| {
                 let expected = "the `nextCursor` of an answer for the same date, from, to, path and status";
                 Problem::parameter("cursor", text, expected)
             })?),
@@ -192,10 +194,35 @@ impl Query {
     }
 }
 
+fn scope(date: EventDate, from_ms: i64, to_ms: i64, filter: &Filter) -> String {
+    format!("{date} {from_ms} {to_ms} {filter:?}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::tests::event;
+
+    #[test]
+    fn a_cursor_does_not_lead_out_of_what_is_asked_for() {
+        let date: EventDate = "2025-10-15".parse().unwrap();
+        let (from_ms, to_ms) = (date.start_ms() + 10, date.start_ms() + 20);
+        let begun = |at_ms: i64| {
+            let after = EventId::from_parts(at_ms, 7).unwrap();
+            let cursor = Cursor::new(after, &scope(date, from_ms, to_ms, &Filter::default())).to_string();
+            let parameters = QueryParameters {
+                date,
+                from_ms,
+                to_ms,
+                filter: Filter::default(),
+                limit: 1,
+                cursor: Some(cursor),
+            };
+            Query::new(parameters, 0).map(|_| ()).map_err(|problem| problem.status)
+        };
+        assert_eq!([from_ms, to_ms - 1].map(begun), [Ok(()), Ok(())]);
+        assert_eq!([from_ms - 1, to_ms].map(begun), [Err(400), Err(400)]);
+    }
 
     #[test]
     fn a_filter_takes_a_path_exactly_and_a_status_or_its_class() {

@@ -6,6 +6,7 @@
 #![allow(missing_docs, reason = "a test's name is its documentation")]
 
 mod access;
+mod answers;
 mod audit;
 mod bucket;
 mod capacity;

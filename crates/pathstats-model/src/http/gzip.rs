@@ -1,13 +1,13 @@
 //! One packed body under several beginnings.
 //!
 //! The same answer begins differently by where it came from. Its rest is packed once: a file of gzip
-//! (RFC 1952) may hold the beginning as a stored block and the rest as it was packed, since a stored
+//! (RFC 1952) may hold the beginning as stored blocks and the rest as it was packed, since a stored
 //! block ends on a byte (RFC 1951 section 3.2.4).
 
 use crc32fast::Hasher;
 
-/// Longest beginning, in bytes: the length of a stored block has 16 bits.
-pub const MAX_BEGINNING_BYTES: usize = 65_535;
+/// Longest stored block, in bytes: its length has 16 bits.
+const MAX_BLOCK_BYTES: usize = 65_535;
 
 /// Header of a file: deflate, no name, no time, of an unknown system.
 const HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
@@ -26,31 +26,35 @@ impl PackedRest {
     pub fn new(rest: &[u8], deflated: Vec<u8>) -> Self {
         let mut check = Hasher::new();
         check.update(rest);
-        // The format keeps the length modulo 2^32.
-        Self { deflated, check, bytes: u32::try_from(rest.len() as u64 & 0xffff_ffff).unwrap_or(0) }
+        Self { deflated, check, bytes: length(rest) }
     }
 
-    /// The whole body as a file of gzip. A beginning that is too long is cut to
-    /// [`MAX_BEGINNING_BYTES`].
+    /// The whole body as a file of gzip.
     #[must_use]
     pub fn beginning_with(&self, beginning: &[u8]) -> Vec<u8> {
-        let beginning = beginning.get(..MAX_BEGINNING_BYTES).unwrap_or(beginning);
-        let length = u16::try_from(beginning.len()).unwrap_or(u16::MAX);
         let mut check = Hasher::new();
         check.update(beginning);
         check.combine(&self.check);
         let mut file = Vec::with_capacity(HEADER.len() + 5 + beginning.len() + self.deflated.len() + 8);
         file.extend_from_slice(&HEADER);
-        // Not the last block, and stored: three bits, and the rest of their byte.
-        file.push(0);
-        file.extend_from_slice(&length.to_le_bytes());
-        file.extend_from_slice(&(!length).to_le_bytes());
-        file.extend_from_slice(beginning);
+        for block in beginning.chunks(MAX_BLOCK_BYTES) {
+            let length = u16::try_from(block.len()).unwrap_or(u16::MAX);
+            // Not the last block, and stored: three bits, and the rest of their byte.
+            file.push(0);
+            file.extend_from_slice(&length.to_le_bytes());
+            file.extend_from_slice(&(!length).to_le_bytes());
+            file.extend_from_slice(block);
+        }
         file.extend_from_slice(&self.deflated);
         file.extend_from_slice(&check.finalize().to_le_bytes());
-        file.extend_from_slice(&self.bytes.wrapping_add(u32::from(length)).to_le_bytes());
+        file.extend_from_slice(&self.bytes.wrapping_add(length(beginning)).to_le_bytes());
         file
     }
+}
+
+/// A length as the format keeps it: modulo 2^32.
+fn length(bytes: &[u8]) -> u32 {
+    u32::try_from(bytes.len() as u64 & 0xffff_ffff).unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -93,8 +97,10 @@ mod tests {
     }
 
     #[test]
-    fn a_beginning_fills_a_block_at_most() {
-        let long = vec![b'x'; MAX_BEGINNING_BYTES + 1];
-        assert_eq!(unpacked(&packed(b"y").beginning_with(&long)).len(), MAX_BEGINNING_BYTES + 1);
+    fn a_beginning_may_be_longer_than_a_block() {
+        for bytes in [0, 1, MAX_BLOCK_BYTES, MAX_BLOCK_BYTES + 1, 3 * MAX_BLOCK_BYTES] {
+            let long = vec![b'x'; bytes];
+            assert_eq!(unpacked(&packed(b"y").beginning_with(&long)), [&long[..], b"y"].concat());
+        }
     }
 }

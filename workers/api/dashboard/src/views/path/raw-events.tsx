@@ -19,7 +19,8 @@ const clock = (hour: number) => `${String(hour).padStart(2, "0")}:00`;
 export function RawEvents({ path }: { path: string }) {
   const { place, go } = usePlace();
   const { t } = useSettings();
-  const now = new Date();
+  // As it was when the view opened: pages that are being turned do not begin anew with the next hour.
+  const [now] = useState(() => new Date());
   const today = now.toISOString().slice(0, 10);
   const day = place.day ?? today;
   // Who chose no day wants what was just now.
