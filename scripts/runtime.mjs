@@ -37,7 +37,7 @@ diagnostics.subscribe("child_process", ({ process: child }) => {
  * - `vars`: values that replace those of the configs, by Worker: `{ consumer: { FLUSH_SECONDS: "1" } }`.
  * - `batchSeconds`: the longest that a queue waits for its batch to fill; none given, what the configs say.
  * - `crons`: whether the configs' schedules fire by themselves.
- * - `beside`: further Workers, each of one module: `{ name: file }`. They have the database as `D1`.
+ * - `beside`: further Workers, each of one module: `{ name: file }`. They have the database as `D1` and the snapshots as `KV`.
  * - `onLog({ level, message })`: each line that the Workers log.
  */
 export async function startRuntime({ state = STATE, ports = PORTS, vars = {}, batchSeconds, crons = true, beside = {}, onLog = printProblems } = {}) {
@@ -46,11 +46,11 @@ export async function startRuntime({ state = STATE, ports = PORTS, vars = {}, ba
   await Promise.all(Object.entries(ports).map(([name, port]) => requireFreePort(name, port)));
   mkdirSync(state, { recursive: true });
   const temporary = join(state, "tmp");
-  const databases = workers.find(({ name }) => name === "consumer").workerOptions.d1Databases;
+  const { d1Databases, kvNamespaces } = workers.find(({ name }) => name === "consumer").workerOptions;
   const options = (chosen) => convertV4MiniflareOptions({
     workers: [
       ...workers.map((worker) => miniflareWorker(worker, vars[worker.name], chosen[worker.name] ?? 0, batchSeconds)),
-      ...Object.entries(beside).map(([name, path]) => ({ name, compatibilityDate: "2026-06-01", d1Databases: databases, modules: [{ type: "ESModule", path }], unsafeDirectSockets: [{ host: HOST, port: chosen[name] ?? 0 }] })),
+      ...Object.entries(beside).map(([name, path]) => ({ name, compatibilityDate: "2026-06-01", d1Databases, kvNamespaces, modules: [{ type: "ESModule", path }], unsafeDirectSockets: [{ host: HOST, port: chosen[name] ?? 0 }] })),
     ],
     host: HOST,
     port: 0,

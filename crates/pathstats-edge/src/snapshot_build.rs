@@ -5,12 +5,11 @@ use core::cell::RefCell;
 use pathstats_model::hour::HourBucket;
 use pathstats_model::limits::SNAPSHOT_PATHS;
 use pathstats_model::snapshot::{hours, PathHours, Snapshot, Sort};
-use pathstats_model::snapshot_memo::{settled_and_open, SnapshotMemo};
+use pathstats_model::snapshot_memo::{busiest, settled_and_open, BusyPath, SnapshotMemo, PATHS_AN_HOUR};
 use worker::Result;
 
 use crate::database::Database;
-use crate::snapshot_rows::BusyPath;
-use crate::telemetry::error;
+use crate::telemetry::{error, warn};
 
 /// Bytes of statistics read at once; as text they are twice as many. Mostly all of a hundred paths
 /// come together: a query costs more than most of what it reads.
@@ -30,11 +29,12 @@ pub async fn build(database: &Database, version: u64, now_ms: i64) -> Result<Sna
     let (from, to) = hours(now_ms);
     let (settled, open) = settled_and_open(from);
     let open_from = open.first().copied().unwrap_or(to);
-    let busiest = database.busiest_paths(from, to, open_from, SNAPSHOT_PATHS).await?;
     // Taken while D1 is read, so that another build at the same time begins with nothing rather than
     // with half of it. Dying here, it is gone: the next build reads all hours.
     let mut memo = MEMO.take();
-    memo.keep(from, busiest.iter().map(|busy| busy.path.as_str()));
+    memo.keep(from);
+    let busiest = find_busiest(database, &mut memo, (&settled, &open), (from, open_from, to)).await?;
+    memo.keep_paths(busiest.iter().map(|busy| busy.path.as_str()));
     let unknown: Vec<&BusyPath> =
         busiest.iter().filter(|busy| memo.get(&busy.path, busy.settled).is_none()).collect();
     for some in parts(&unknown, settled.len()) {
@@ -54,6 +54,36 @@ pub async fn build(database: &Database, version: u64, now_ms: i64) -> Result<Sna
     MEMO.set(memo);
     Sort::Requests.apply(&mut paths);
     Ok(Snapshot { version, updated_at: now_ms, from, to, paths })
+}
+
+/// The busiest paths of all hours. Of settled hours nothing is read that is known.
+async fn find_busiest(
+    database: &Database,
+    memo: &mut SnapshotMemo,
+    (settled, open): (&[HourBucket], &[HourBucket]),
+    (from, open_from, to): (HourBucket, HourBucket, HourBucket),
+) -> Result<Vec<BusyPath>> {
+    let passes = database.settled_passes(from, open_from).await?;
+    let are_known = passes.as_ref().is_some_and(|passes| memo.knows(passes));
+    if memo.has_room() {
+        let hours = if are_known { open.to_vec() } else { [settled, open].concat() };
+        let all = database.all_paths(&hours, open_from, PATHS_AN_HOUR).await.unwrap_or_else(|failed| {
+            // Paths of hundreds of letters may be more than a string holds.
+            warn("the counters of all paths cannot be read at once", &failed);
+            None
+        });
+        if let Some(all) = all {
+            if are_known {
+                return Ok(busiest(memo.complete(all), SNAPSHOT_PATHS));
+            }
+            if let Some(passes) = passes {
+                memo.remember(passes, &all);
+            }
+            return Ok(busiest(all, SNAPSHOT_PATHS));
+        }
+        memo.give_up();
+    }
+    database.busiest_paths(from, to, open_from, SNAPSHOT_PATHS).await
 }
 
 /// Adds the rows of these hours to what was merged of each path.
@@ -95,5 +125,5 @@ fn parts<'a>(paths: &'a [&'a BusyPath], hours: usize) -> Vec<&'a [&'a BusyPath]>
 /// are full.
 fn most_bytes(busy: &BusyPath, hours: u64) -> u64 {
     const FULL_HOUR: u64 = 16_000;
-    hours * FULL_HOUR.min(200 + busy.requests * 12)
+    hours * FULL_HOUR.min(200 + busy.requests() * 12)
 }

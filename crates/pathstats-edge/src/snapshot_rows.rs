@@ -1,22 +1,12 @@
 //! The D1 statements behind a snapshot.
 
 use pathstats_model::hour::HourBucket;
-use pathstats_model::snapshot_memo::Fingerprint;
+use pathstats_model::snapshot_memo::{AllPaths, BusyPath, Fingerprint, Passes};
+use serde::Deserialize;
 use worker::Result;
 
 use crate::database::{count, from_hex, Database};
 use crate::text_rows::{broken, field, texts};
-
-/// A busy path.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BusyPath {
-    /// The path.
-    pub path: String,
-    /// Its requests, in all hours together.
-    pub requests: u64,
-    /// Of its rows in the hours that are settled.
-    pub settled: Fingerprint,
-}
 
 /// The statistics of one path and hour, as stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,8 +35,10 @@ impl Database {
         limit: usize,
     ) -> Result<Vec<BusyPath>> {
         // Short columns alone: what is grouped is sorted, with all that is asked for.
-        const SELECT: &str = "SELECT json_group_array(json_array(path, requests, n, revisions, written)) AS rows \
-             FROM (SELECT path, sum(requests) AS requests, count(CASE WHEN hour_bucket < ?3 THEN 1 END) AS n, \
+        const SELECT: &str = "SELECT json_group_array(json_array(path, settled, requests - settled, n, revisions, written)) AS rows \
+             FROM (SELECT path, sum(requests) AS requests, \
+             total(CASE WHEN hour_bucket < ?3 THEN requests END) AS settled, \
+             count(CASE WHEN hour_bucket < ?3 THEN 1 END) AS n, \
              total(CASE WHEN hour_bucket < ?3 THEN revision END) AS revisions, \
              total(CASE WHEN hour_bucket < ?3 THEN updated_at END) AS written \
              FROM path_stats_hourly WHERE hour_bucket BETWEEN ?1 AND ?2 GROUP BY path \
@@ -59,13 +51,78 @@ impl Database {
         ];
         let result = self.d1().prepare(SELECT).bind(&values)?.all().await?;
         let text = texts(&result)?.pop().unwrap_or_default();
-        let rows: Vec<(String, u64, u64, f64, f64)> = serde_json::from_str(&text)?;
-        let busy = rows.into_iter().map(|(path, requests, rows, revisions, written)| BusyPath {
+        let rows: Vec<(String, f64, f64, u64, f64, f64)> = serde_json::from_str(&text)?;
+        let busy = rows.into_iter().map(|(path, settled, open, rows, revisions, written)| BusyPath {
             path,
-            requests,
+            settled_requests: settled as u64,
+            open_requests: open as u64,
             settled: Fingerprint { rows, revisions: revisions as u64, written: written as u64 },
         });
         Ok(busy.collect())
+    }
+
+    /// What all paths have in these hours, in no order, or None when an hour has more than `limit` paths.
+    /// Hours from `open_from` on are open. One row read a path and hour, since nothing is sorted: half of
+    /// what [`Self::busiest_paths`] takes.
+    ///
+    /// # Errors
+    ///
+    /// When D1 cannot be read.
+    pub async fn all_paths(
+        &self,
+        hours: &[HourBucket],
+        open_from: HourBucket,
+        limit: usize,
+    ) -> Result<Option<Vec<BusyPath>>> {
+        const SELECT: &str = "SELECT (SELECT group_concat(requests || ' ' || revision || ' ' || updated_at || ' ' || path, char(10)) \
+             FROM (SELECT requests, revision, updated_at, path FROM path_stats_hourly \
+             WHERE hour_bucket = t.value ORDER BY path LIMIT ?2)) AS rows, t.key AS hour FROM json_each(?1) t";
+        #[derive(Deserialize)]
+        struct Row {
+            hour: usize,
+            rows: Option<String>,
+        }
+        let values = [serde_json::to_string(hours)?.into(), count(limit as u64 + 1)];
+        let result = self.d1().prepare(SELECT).bind(&values)?.all().await?;
+        let mut all = AllPaths::default();
+        for Row { hour, rows } in result.results::<Row>()? {
+            let is_settled = hours.get(hour).is_some_and(|hour| *hour < open_from);
+            // A path has no control characters, so a line is a row.
+            for (at, row) in rows.unwrap_or_default().lines().enumerate() {
+                if at == limit {
+                    return Ok(None);
+                }
+                let mut fields = row.splitn(4, ' ');
+                let requests = field(fields.next())?;
+                let written =
+                    Fingerprint { rows: 1, revisions: field(fields.next())?, written: field(fields.next())? };
+                let path = fields.next().ok_or_else(broken)?;
+                all.add(path, requests, is_settled.then_some(written));
+            }
+        }
+        Ok(Some(all.into_paths()))
+    }
+
+    /// The passes that made the totals of these hours, `to` not among them. None while one of them waits
+    /// to be made anew.
+    ///
+    /// # Errors
+    ///
+    /// When D1 cannot be read.
+    pub async fn settled_passes(&self, from: HourBucket, to: HourBucket) -> Result<Option<Passes>> {
+        #[derive(Deserialize)]
+        struct Row {
+            rows: Option<String>,
+        }
+        // Days wait in the same table, under a shorter name.
+        const SELECT: &str =
+            "SELECT (SELECT json_group_array(json_array(hour_bucket, pass)) FROM hourly_totals \
+             WHERE hour_bucket >= ?1 AND hour_bucket < ?2) AS rows WHERE NOT EXISTS \
+             (SELECT 1 FROM totals_due WHERE period >= ?1 AND period < ?2 AND length(period) = 13)";
+        let values = [from.to_string().into(), to.to_string().into()];
+        let row = self.d1().prepare(SELECT).bind(&values)?.first::<Row>(None).await?;
+        let passes = row.and_then(|row| row.rows).map(|text| serde_json::from_str(&text)).transpose()?;
+        Ok(passes.map(Passes))
     }
 
     /// The statistics of these paths in these hours: one look-up a path and hour.
@@ -75,9 +132,9 @@ impl Database {
     /// When D1 cannot be read or a BLOB does not cross.
     pub async fn sketches(&self, paths: &[&str], hours: &[HourBucket]) -> Result<Vec<SketchRow>> {
         const SELECT: &str =
-            "SELECT group_concat(p.key || ',' || t.key || ',' || hex(h.sketches), ' ') AS rows \
-             FROM json_each(?1) p CROSS JOIN json_each(?2) t \
-             CROSS JOIN path_stats_hourly h ON h.hour_bucket = t.value AND h.path = p.value GROUP BY p.key";
+            "SELECT (SELECT group_concat(p.key || ',' || t.key || ',' || hex(h.sketches), ' ') \
+             FROM json_each(?2) t CROSS JOIN path_stats_hourly h \
+             ON h.hour_bucket = t.value AND h.path = p.value) AS rows FROM json_each(?1) p";
         let values = [serde_json::to_string(paths)?.into(), serde_json::to_string(hours)?.into()];
         let result = self.d1().prepare(SELECT).bind(&values)?.all().await?;
         let mut found = Vec::with_capacity(paths.len() * hours.len());

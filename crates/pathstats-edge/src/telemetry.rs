@@ -9,10 +9,12 @@ use core::cell::RefCell;
 use core::future::Future;
 use core::pin::Pin;
 use core::task::{Context, Poll};
+use core::time::Duration;
 use std::rc::Rc;
 
 use pathstats_model::http::request_id::is_acceptable;
 use serde_json::{json, Map, Value};
+use worker::Delay;
 
 thread_local! {
     static REQUEST_ID: RefCell<Option<Rc<str>>> = const { RefCell::new(None) };
@@ -36,9 +38,14 @@ pub fn in_request_of<F: Future>(id: Option<String>, work: F) -> InRequest<F> {
     InRequest { id: id.filter(|id| is_acceptable(id)).map(Rc::from), work: Box::pin(work) }
 }
 
-/// Work that goes on behind the answer, for the request that is being worked on now.
-pub fn behind_request<F: Future>(work: F) -> InRequest<F> {
-    InRequest { id: request_id(), work: Box::pin(work) }
+/// Work that goes on behind the answer, for the request that is being worked on now. It begins once the
+/// answer is on its way: what it computes would hold the answer back.
+pub fn behind_request<F: Future>(work: F) -> InRequest<impl Future<Output = F::Output>> {
+    let begun_later = async {
+        Delay::from(Duration::ZERO).await;
+        work.await
+    };
+    InRequest { id: request_id(), work: Box::pin(begun_later) }
 }
 
 /// The id of the request that is being worked on.

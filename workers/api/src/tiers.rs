@@ -1,18 +1,19 @@
 //! The three tiers that a snapshot is read from.
 
+use core::str::FromStr;
 use std::rc::Rc;
 use std::time::Duration;
 
 use pathstats_edge::bindings::{D1, KV, SNAPSHOT_DO, SNAPSHOT_OBJECT};
 use pathstats_edge::clock::now_ms;
 use pathstats_edge::database::Database;
-use pathstats_edge::http::post;
+use pathstats_edge::http::{self, post};
 use pathstats_edge::snapshot_build::build;
-use pathstats_edge::snapshot_store::SnapshotStore;
+use pathstats_edge::snapshot_store::{know, known, SnapshotStore, StoredSnapshot};
 use pathstats_edge::telemetry;
 use pathstats_model::calls::SNAPSHOT_PATH;
 use pathstats_model::freshness::{cache_use, CacheUse, DataSource};
-use pathstats_model::snapshot::{next_version, Pointer, Snapshot, SnapshotReason};
+use pathstats_model::snapshot::{next_version, Pointer, SnapshotReason};
 use worker::{Cache, Context, Delay, Env, Response, Result};
 
 /// The cache's key. Never fetched: a name of ours.
@@ -30,11 +31,16 @@ const REFRESH_PAUSE: Duration = Duration::from_millis(500);
 /// Header of a cached copy: when it was put there, milliseconds since the epoch.
 const CACHED_AT: &str = "X-Pathstats-Cached-At";
 
+/// Headers of a cached copy: the snapshot's version, and when it was made. One that this isolate knows is
+/// not read, unpacked and parsed again.
+const VERSION: &str = "X-Pathstats-Version";
+const UPDATED_AT: &str = "X-Pathstats-Updated-At";
+
 /// A snapshot, and where it was found.
 #[derive(Debug)]
 pub struct Found {
     /// What was found.
-    pub snapshot: Rc<Snapshot>,
+    pub snapshot: Rc<StoredSnapshot>,
     /// Where.
     pub source: DataSource,
     /// Whether it came from an expired copy, which is being refreshed.
@@ -54,14 +60,11 @@ pub async fn find(env: &Env, context: &Context, fresh_for_ms: i64, refresh: bool
     let found = match (used, cached) {
         (CacheUse::Fresh, Some((at, snapshot))) => {
             let fresh_until_ms = Some(at + fresh_for_ms);
-            Found { snapshot: Rc::new(snapshot), source: DataSource::Cache, stale: false, fresh_until_ms }
+            Found { snapshot, source: DataSource::Cache, stale: false, fresh_until_ms }
         }
-        (CacheUse::Stale, Some((_, snapshot))) => Found {
-            snapshot: Rc::new(snapshot),
-            source: DataSource::Cache,
-            stale: true,
-            fresh_until_ms: None,
-        },
+        (CacheUse::Stale, Some((_, snapshot))) => {
+            Found { snapshot, source: DataSource::Cache, stale: true, fresh_until_ms: None }
+        }
         _ => {
             let (snapshot, source) = below_cache(env).await?;
             let (env, copy) = (env.clone(), Rc::clone(&snapshot));
@@ -82,7 +85,7 @@ pub async fn find(env: &Env, context: &Context, fresh_for_ms: i64, refresh: bool
 }
 
 /// KV, else D1.
-async fn below_cache(env: &Env) -> Result<(Rc<Snapshot>, DataSource)> {
+async fn below_cache(env: &Env) -> Result<(Rc<StoredSnapshot>, DataSource)> {
     let store = SnapshotStore::new(env.kv(KV)?);
     match store.latest().await {
         Ok(Some(snapshot)) => return Ok((snapshot, DataSource::Kv)),
@@ -91,11 +94,11 @@ async fn below_cache(env: &Env) -> Result<(Rc<Snapshot>, DataSource)> {
     }
     let now = now_ms();
     let snapshot = build(&Database::new(env.d1(D1)?), next_version(None, now), now).await?;
-    Ok((Rc::new(snapshot), DataSource::D1))
+    Ok((Rc::new(snapshot.into()), DataSource::D1))
 }
 
 /// Writes what was found to the tiers above. Should one refuse, that is told, and the answer still stands.
-async fn keep(env: &Env, snapshot: &Snapshot, source: DataSource) {
+async fn keep(env: &Env, snapshot: &StoredSnapshot, source: DataSource) {
     if source == DataSource::D1 {
         let written = async { SnapshotStore::new(env.kv(KV)?).publish(snapshot, None).await };
         if let Err(error) = written.await {
@@ -127,18 +130,33 @@ async fn refresh_behind(env: &Env, answered: u64, forced: bool) -> Result<()> {
     Ok(())
 }
 
-async fn read_cache() -> Result<Option<(i64, Snapshot)>> {
-    let Some(mut response) = Cache::default().get(CACHE_KEY, true).await? else { return Ok(None) };
-    let at = response.headers().get(CACHED_AT)?.and_then(|at| at.parse().ok());
+async fn read_cache() -> Result<Option<(i64, Rc<StoredSnapshot>)>> {
+    let Some(copy) = Cache::default().get(CACHE_KEY, true).await? else { return Ok(None) };
+    let (Some(at), Some(version), Some(updated_at)) =
+        (number(&copy, CACHED_AT)?, number(&copy, VERSION)?, number(&copy, UPDATED_AT)?)
+    else {
+        return Ok(None);
+    };
+    if let Some(snapshot) = known(version, updated_at) {
+        return Ok(Some((at, snapshot)));
+    }
+    let text = Response::from_body(http::gzip::unpack(copy.into_parts().1)?)?.text().await?;
     // A copy of another release that does not read is no copy.
-    Ok(at.zip(serde_json::from_slice(&response.bytes().await?).ok()))
+    Ok(StoredSnapshot::from_text(text).ok().map(|snapshot| (at, know(snapshot))))
 }
 
-async fn write_cache_or_warn(snapshot: &Snapshot) {
+fn number<T: FromStr>(copy: &Response, header: &str) -> Result<Option<T>> {
+    Ok(copy.headers().get(header)?.and_then(|text| text.parse().ok()))
+}
+
+async fn write_cache_or_warn(snapshot: &StoredSnapshot) {
     let written = async {
-        let response = Response::from_bytes(serde_json::to_vec(snapshot)?)?;
+        // Without `Content-Encoding`: the bytes are kept as they are, whatever the cache makes of that.
+        let response = Response::from_bytes(snapshot.packed().await?.to_vec())?;
         let headers = response.headers();
-        headers.set("Content-Type", "application/json")?;
+        headers.set("Content-Type", "application/gzip")?;
+        headers.set(VERSION, &snapshot.version.to_string())?;
+        headers.set(UPDATED_AT, &snapshot.updated_at.to_string())?;
         headers.set("Cache-Control", &format!("public, max-age={CACHE_KEEPS_SECONDS}"))?;
         headers.set(CACHED_AT, &now_ms().to_string())?;
         Cache::default().put(CACHE_KEY, response).await

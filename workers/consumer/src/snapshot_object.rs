@@ -112,7 +112,7 @@ impl SnapshotDO {
         let prev = store.pointer().await?.map(|pointer| pointer.version);
         let snapshot = build(&Database::new(self.env.d1(D1)?), next_version(prev, started), started).await?;
         // 2. Publish. Dying within leaves the pointer at the snapshot before. Again: a new version.
-        store.publish(&snapshot, prev).await?;
+        store.publish(&snapshot.into(), prev).await?;
         // 3. Remember when, so that an evicted object keeps its distance.
         #[allow(clippy::cast_precision_loss)]
         let last = started as f64;

@@ -18,16 +18,16 @@ fn snapshot(version: u64) -> Snapshot {
 async fn the_newest_snapshot_is_read_and_the_one_before_when_it_is_missing() {
     let kv = env().kv(KV).unwrap();
     let store = SnapshotStore::new(kv.clone());
-    store.publish(&snapshot(7), None).await.unwrap();
-    store.publish(&snapshot(8), Some(7)).await.unwrap();
+    store.publish(&snapshot(7).into(), None).await.unwrap();
+    store.publish(&snapshot(8).into(), Some(7)).await.unwrap();
     kv.delete(&snapshot_key(8)).await.unwrap();
     assert_eq!(latest(&store).await, Some(snapshot(7)));
-    store.publish(&snapshot(8), Some(7)).await.unwrap();
+    store.publish(&snapshot(8).into(), Some(7)).await.unwrap();
     assert_eq!(latest(&store).await, Some(snapshot(8)));
     // What was read does not change, and is not read again.
     kv.delete(&snapshot_key(8)).await.unwrap();
     assert_eq!(latest(&store).await, Some(snapshot(8)));
-    store.publish(&snapshot(9), Some(8)).await.unwrap();
+    store.publish(&snapshot(9).into(), Some(8)).await.unwrap();
     for version in [7, 9] {
         kv.delete(&snapshot_key(version)).await.unwrap();
     }
@@ -35,7 +35,7 @@ async fn the_newest_snapshot_is_read_and_the_one_before_when_it_is_missing() {
 }
 
 async fn latest(store: &SnapshotStore) -> Option<Snapshot> {
-    store.latest().await.unwrap().map(|snapshot| (*snapshot).clone())
+    store.latest().await.unwrap().map(|snapshot| (**snapshot).clone())
 }
 
 #[wasm_bindgen_test]
@@ -49,8 +49,8 @@ async fn the_heartbeat_reads_back() {
 async fn what_does_not_read_passes_for_missing() {
     let kv = env().kv(KV).unwrap();
     let store = SnapshotStore::new(kv.clone());
-    store.publish(&snapshot(20), None).await.unwrap();
-    store.publish(&snapshot(21), Some(20)).await.unwrap();
+    store.publish(&snapshot(20).into(), None).await.unwrap();
+    store.publish(&snapshot(21).into(), Some(20)).await.unwrap();
     kv.put(&snapshot_key(21), "{").unwrap().execute().await.unwrap();
     assert_eq!(latest(&store).await, Some(snapshot(20)));
     kv.put(LATEST_KEY, "garbled").unwrap().execute().await.unwrap();

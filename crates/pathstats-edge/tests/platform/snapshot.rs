@@ -1,4 +1,5 @@
-use super::{database, event};
+use super::{database, env, event};
+use pathstats_edge::bindings::D1;
 use pathstats_edge::snapshot_build::build;
 use pathstats_model::aggregator::FlushRow;
 use pathstats_model::hour::{HourBucket, PathHour};
@@ -10,12 +11,21 @@ use wasm_bindgen_test::wasm_bindgen_test;
 const NOW: i64 = 1_577_880_000_000;
 
 async fn write(path: &str, hour: HourBucket, events: core::ops::Range<u32>) -> PathHourStats {
+    write_again(path, hour, events, 1).await
+}
+
+async fn write_again(
+    path: &str,
+    hour: HourBucket,
+    events: core::ops::Range<u32>,
+    revision: u64,
+) -> PathHourStats {
     let mut stats = PathHourStats::default();
     for n in events {
         stats.add(&PackedEvent::new(&event(path, hour.start_ms() + i64::from(n), n)));
     }
     let key = PathHour { path: path.to_owned(), hour };
-    let row = FlushRow { key, stats: stats.clone(), revision: 1, asks_for_snapshot: false };
+    let row = FlushRow { key, stats: stats.clone(), revision, asks_for_snapshot: false };
     database().write_hour(&row, NOW).await.unwrap();
     stats
 }
@@ -41,4 +51,65 @@ async fn a_snapshot_merges_the_hours_of_a_day_and_puts_the_busiest_first() {
     assert_eq!(busy.bounds.unique_ips, Some([7, 7]));
     let [low, high] = busy.bounds.p95.unwrap();
     assert!(low <= p95 && p95 <= high && high - low < 0.011 * p95, "{low} {p95} {high}");
+}
+
+async fn run(sql: &str) {
+    env().d1(D1).unwrap().prepare(sql).run().await.unwrap();
+}
+
+/// As if a pass had made the totals of all hours.
+async fn totals_made(pass: u64) {
+    run("DELETE FROM hourly_totals WHERE hour_bucket LIKE '2021-%'").await;
+    run(&format!(
+        "INSERT INTO hourly_totals (hour_bucket, requests, errors, sum_response_time, count_response_time, unique_ips, \
+         estimated_requests, paths, pass, updated_at, path_sketch, sketches) \
+         SELECT DISTINCT hour_bucket, 0, 0, 0, 0, 0, 0, 0, {pass}, 0, x'', x'' FROM path_stats_hourly WHERE hour_bucket LIKE '2021-%'"
+    ))
+    .await;
+    run("DELETE FROM totals_due WHERE period LIKE '2021-%'").await;
+}
+
+#[wasm_bindgen_test]
+async fn what_is_remembered_of_settled_hours_never_hides_a_change() {
+    const LATER: i64 = 1_610_000_000_000;
+    let requests = async || {
+        let snapshot = build(&database(), 1, LATER).await.unwrap();
+        let paths = snapshot
+            .paths
+            .into_iter()
+            .map(|path| (path.path, path.requests, path.trend.get(3).copied().unwrap()));
+        paths.collect::<Vec<_>>()
+    };
+    let row = |path: &str, requests, fourth| (path.to_owned(), requests, fourth);
+    let now = HourBucket::from_ms(LATER);
+    write("/memo/a", now.plus(-20), 0..10).await;
+    write("/memo/a", now, 10..12).await;
+    write("/memo/b", now.plus(-20), 0..5).await;
+    let first = [row("/memo/a", 12, 10), row("/memo/b", 5, 5)];
+    // Nothing is known, then nothing may be remembered since totals wait, then it is remembered.
+    assert_eq!(requests().await, first);
+    totals_made(1).await;
+    assert_eq!(requests().await, first);
+    // Rows that change without a trace show that what is remembered is used.
+    let rename = async |from, to| {
+        run(&format!(
+            "UPDATE path_stats_hourly SET path = '{to}' WHERE path = '{from}' AND hour_bucket LIKE '2021-%'"
+        ))
+        .await;
+    };
+    rename("/memo/b", "/memo/hidden").await;
+    assert_eq!(requests().await, first);
+    rename("/memo/hidden", "/memo/b").await;
+    // Open hours are read each time: a path known, one that was quiet, and a new one.
+    write_again("/memo/a", now, 10..13, 2).await;
+    write("/memo/b", now.plus(-1), 0..50).await;
+    write("/memo/c", now, 0..4).await;
+    assert_eq!(requests().await, [row("/memo/b", 55, 5), row("/memo/a", 13, 10), row("/memo/c", 4, 0)]);
+    // A late event: while the total waits, and when it was made by a later pass.
+    write_again("/memo/a", now.plus(-20), 0..100, 2).await;
+    let late = [row("/memo/a", 103, 100), row("/memo/b", 55, 5), row("/memo/c", 4, 0)];
+    assert_eq!(requests().await, late);
+    totals_made(2).await;
+    assert_eq!(requests().await, late);
+    assert_eq!(requests().await, late);
 }
