@@ -36,7 +36,7 @@ test: test-native test-wasm e2e browser
 # Runs the tests that need no runtime: the model, the program, the scripts, what the dashboard computes.
 test-native *ARGS: _ready
     {{ inside }} cargo test --locked "$@"
-    {{ inside }} node --test scripts/*.test.mjs tests/runner/*.test.mjs workers/api/dashboard/tests/*.test.ts
+    {{ inside }} node --test scripts/*.test.mjs scripts/deploy/*.test.mjs tests/runner/*.test.mjs workers/api/dashboard/tests/*.test.ts
 
 # Runs the tests of the platform's adapters inside workerd, with real bindings.
 test-wasm *ARGS: _ready
@@ -88,6 +88,10 @@ fuzz-api *ARGS: build
 # Makes the OpenAPI document and the API's reference anew, from the code.
 openapi: _ready
     {{ inside }} cargo run --quiet --locked -p pathstats-openapi
+
+# Deploys staging or production: creates what is missing, applies migrations, deploys in order, checks, rolls back.
+deploy *ARGS: _ready
+    @{{ inside }} node scripts/deploy.mjs "$@"
 
 # Removes what local runs stored.
 reset *ARGS:

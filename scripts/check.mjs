@@ -4,14 +4,16 @@ import { join } from "node:path";
 import { SCRIPT_LIMIT_BYTES, buildWorkers, printSizes, sizeOf } from "./build.mjs";
 import { checkDocs } from "./check-docs.mjs";
 import { Failure, help, main, run } from "./command.mjs";
+import { dryRuns } from "./dry-run.mjs";
 import { toolEnvironment, wasmEnvironment } from "./environment.mjs";
 import { EDGE_CRATES, ROOT, WASM_TARGET, WORKERS } from "./paths.mjs";
 
 const HELP = `
-Checks formatting, lints, the law of dependencies, licences and advisories, script sizes, and the docs.
+Checks formatting, lints, the law of dependencies, licences and advisories, script sizes, that every Worker is ready to be
+deployed to every environment, and the docs.
 
   just check           all of it
-  just check NAME…     some of it: ${"fmt, clippy, clippy-wasm, law, deny, sizes, docs"}
+  just check NAME…     some of it: ${"fmt, clippy, clippy-wasm, law, deny, sizes, dry-run, docs"}
 `;
 
 /** Crates that must stay free of I/O: no way to the platform, to a clock or to randomness. */
@@ -35,6 +37,12 @@ const CHECKS = {
     printSizes();
     const large = WORKERS.filter((worker) => sizeOf(worker).gzip > SCRIPT_LIMIT_BYTES);
     return large.length ? `${large.join(", ")}: the compressed script is over ${SCRIPT_LIMIT_BYTES.toLocaleString("en")} bytes` : undefined;
+  },
+  "dry-run": async () => {
+    await buildWorkers();
+    const problems = await dryRuns({ tell: (done) => console.log(`  ${done}`) });
+    problems.forEach((problem) => console.error(`  ${problem}`));
+    return problems.length ? `${problems.length} Workers cannot be deployed as they are` : undefined;
   },
   docs: async () => {
     const problems = await checkDocs();

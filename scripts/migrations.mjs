@@ -7,13 +7,15 @@ import { MIGRATIONS } from "./paths.mjs";
 
 const TABLE = "CREATE TABLE IF NOT EXISTS d1_migrations (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT UNIQUE, applied_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP NOT NULL)";
 
-/** Brings a database up to date, and resolves to the names of the files that it lacked. */
-export async function applyMigrations(database, folder = MIGRATIONS) {
+/**
+ * Brings a database up to date, or up to the file `last`, and resolves to the names of the files that it lacked.
+ */
+export async function applyMigrations(database, { folder = MIGRATIONS, last } = {}) {
   await database.prepare(TABLE).run();
   const { results } = await database.prepare("SELECT name FROM d1_migrations").all();
   const applied = new Set(results.map((row) => row.name));
   const files = existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith(".sql")).sort() : [];
-  const lacking = files.filter((name) => !applied.has(name));
+  const lacking = files.filter((name) => !applied.has(name) && (last === undefined || name <= last));
   for (const name of lacking) {
     const statements = splitStatements(readFileSync(join(folder, name), "utf8")).map((sql) => database.prepare(sql));
     // One batch is one transaction: a file that fails half-way leaves nothing behind.

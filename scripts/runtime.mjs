@@ -36,12 +36,14 @@ diagnostics.subscribe("child_process", ({ process: child }) => {
  * - `ports`: a port for a Worker by name; 0, or none given, is any free one.
  * - `vars`: values that replace those of the configs, by Worker: `{ consumer: { FLUSH_SECONDS: "1" } }`.
  * - `batchSeconds`: the longest that a queue waits for its batch to fill; none given, what the configs say.
+ * - `trees`: folder of another checkout, by Worker, whose config and build are taken instead: two releases then meet.
+ * - `lastMigration`: the last file of migrations/ that is applied at the start; `migrate` of the handle applies the others.
  * - `crons`: whether the configs' schedules fire by themselves.
  * - `beside`: further Workers, each of one module: `{ name: file }`. They have the database as `D1` and the snapshots as `KV`.
  * - `onLog({ level, message })`: each line that the Workers log.
  */
-export async function startRuntime({ state = STATE, ports = PORTS, vars = {}, batchSeconds, crons = true, beside = {}, onLog = printProblems } = {}) {
-  const workers = [...WORKERS.map((name) => ({ name, config: configOf(name) })), { name: "origin", config: DEMO_ORIGIN_CONFIG }].map(readWorker);
+export async function startRuntime({ state = STATE, ports = PORTS, vars = {}, batchSeconds, trees = {}, lastMigration, crons = true, beside = {}, onLog = printProblems } = {}) {
+  const workers = [...WORKERS.map((name) => ({ name, config: trees[name] ? join(trees[name], "wrangler", `${name}.jsonc`) : configOf(name) })), { name: "origin", config: DEMO_ORIGIN_CONFIG }].map(readWorker);
   await claim(state);
   await Promise.all(Object.entries(ports).map(([name, port]) => requireFreePort(name, port)));
   mkdirSync(state, { recursive: true });
@@ -101,6 +103,8 @@ export async function startRuntime({ state = STATE, ports = PORTS, vars = {}, ba
     d1: (binding = "D1", name = "consumer") => miniflare.getD1Database(binding, scriptOf(name)),
     kv: (binding = "KV", name = "consumer") => miniflare.getKVNamespace(binding, scriptOf(name)),
     r2: (binding = "R2_ARCHIVE", name = "archiver") => miniflare.getR2Bucket(binding, scriptOf(name)),
+    /** Applies the migrations that the database lacks. */
+    migrate: async () => applyMigrations(await handle.d1()),
     /** All bindings of a Worker, as its own code sees them. */
     bindings: (name) => miniflare.getBindings(scriptOf(name)),
     /** Ids of the objects of a class that have stored something. */
@@ -141,7 +145,7 @@ export async function startRuntime({ state = STATE, ports = PORTS, vars = {}, ba
 
   let stopCrons = () => {};
   try {
-    await applyMigrations(await handle.d1());
+    await applyMigrations(await handle.d1(), { last: lastMigration });
     const jobs = workers.flatMap((worker) => worker.crons.map((cron) => ({ worker: worker.name, cron })));
     const failed = (job) => (error) => onLog({ level: "error", message: `cron ${job.cron} of ${job.worker} failed: ${error.message}` });
     if (crons) stopCrons = runCrons(jobs, (job, date) => void handle.scheduled(job.worker, job.cron, date).catch(failed(job)));

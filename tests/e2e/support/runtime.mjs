@@ -15,11 +15,13 @@ const QUICK = { consumer: { FLUSH_SECONDS: "1", SNAPSHOT_SECONDS: "1", TOTALS_SE
 const COLUMNS =
   "hour_bucket, requests, errors, sum_response_time, count_response_time, unique_ips, estimated_requests, p50, p95, p99, hex(sketches) AS sketches";
 
-/** Starts all Workers on a fresh folder. */
-export async function startOnState({ vars = {} } = {}) {
+/** Starts all Workers on a fresh folder, or on one that a runtime before this one left. The others as startRuntime has them. */
+export async function startOnState({ vars = {}, state = scratchFolder(), trees = {}, lastMigration } = {}) {
   const logs = [];
   const runtime = await startRuntime({
-    state: scratchFolder(),
+    state,
+    trees,
+    lastMigration,
     ports: {},
     vars: { ...QUICK, ...vars, consumer: { ...QUICK.consumer, ...vars.consumer } },
     crons: false,
