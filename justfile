@@ -46,6 +46,10 @@ test-wasm *ARGS: _ready
 e2e *ARGS: build
     {{ inside }} node --test --test-timeout=600000 "$@" tests/e2e/*.test.mjs
 
+# Has the last release's Workers and these meet, as during a deployment and a rollback; `--record` records what the release writes.
+compatibility *ARGS: build
+    {{ inside }} node scripts/compatibility.mjs "$@"
+
 # Opens the dashboard in a browser over the running Workers: every view, light and dark, by keyboard, on a phone.
 browser *ARGS: build
     @node scripts/setup.mjs --browser --quiet

@@ -32,7 +32,8 @@ export function explain(command, output) {
 /** The account that wrangler is logged in to, or the one of `accountId`. */
 export function wranglerAccount({ accountId, env = {} } = {}) {
   const environment = {
-    ...toolEnvironment(), ...env, NO_COLOR: "1", FORCE_COLOR: "0", CI: "true", WRANGLER_LOG: "log",
+    // Without its banner wrangler asks no registry for a newer version at each command.
+    ...toolEnvironment(), ...env, NO_COLOR: "1", FORCE_COLOR: "0", CI: "true", WRANGLER_LOG: "log", WRANGLER_HIDE_BANNER: "true",
     ...(accountId ? { CLOUDFLARE_ACCOUNT_ID: accountId } : {}),
   };
 

@@ -53,6 +53,6 @@ export async function deployTo(account, folder, { wanted = WANTED, release = "1"
   const result = { plan: made, said, checked, tags };
   if (made.obstacles.length) return result;
   const journal = journalIn(folder, accountId);
-  await carryOut({ plan: made, wanted, found, account, journal, health, secrets: VALUES, addresses: {}, folder, message: "test", say: (line) => void (said.push(line), process.env.TRACE_DEPLOY && console.error(line)), tagged });
+  await carryOut({ plan: made, wanted, found, account, journal, health, secrets: VALUES, addresses: {}, folder, message: "test", say: (line) => said.push(line), tagged });
   return result;
 }
