@@ -67,7 +67,7 @@ export function wranglerAccount({ accountId, env = {} } = {}) {
     },
     queue: async (name) => {
       const text = await wrangler(["queues", "info", name], { absent: true });
-      return text && { consumers: [...(text.match(/^Consumers: (.*)$/m)?.[1] ?? "").matchAll(/\bworker:([\w-]+)/g)].map(([, script]) => script) };
+      return text && { consumers: [...(text.match(/^Consumers: (.*)$/m)?.[1] ?? "").matchAll(/\bworker:([\w-]+)/g)].map(([, script]) => script).filter((script) => script !== "undefined") };
     },
     databases: async () => Object.fromEntries((await json(["d1", "list", "--json"])).map(({ name, uuid }) => [name, { id: uuid }])),
     namespaces: async () => Object.fromEntries((await json(["kv", "namespace", "list"])).map(({ title, id }) => [title, { id }])),

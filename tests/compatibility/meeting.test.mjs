@@ -54,7 +54,7 @@ const expectAll = async (runtime) => {
     const { total } = await until(async () => {
       const answer = await stats(path, timestamp);
       return answer.total.requests >= requests && answer;
-    }, { what: `${requests} requests of ${path}, ${what}` });
+    }, { what: `${requests} requests of ${path}, ${what}`, within: 60_000 });
     assert.equal(total.requests, requests, `${path}, ${what}`);
   }
 };
@@ -100,7 +100,7 @@ async function exercise(runtime, n, what) {
   archived.push({ date, count: day.length, path: `${prefix}/archived` });
 
   // The snapshot, written by the consumer and read by the api; the health, from everywhere.
-  await until(async () => (await ask("/paths?limit=100&refresh=true")).paths.some(({ path }) => path === single.path), { what: `${single.path} in the snapshot, ${what}` });
+  await until(async () => (await ask("/paths?limit=100&refresh=true")).paths.some(({ path }) => path === single.path), { what: `${single.path} in the snapshot, ${what}`, within: 60_000 });
   const { checks } = await ask("/admin/health");
   assert.deepEqual(checks.filter(({ status, name }) => status === "unknown" && ["database", "archive", "snapshot", "deadLetters"].includes(name)), [], what);
 }

@@ -45,7 +45,7 @@ export async function startHttpAccount() {
     ["GET", `${BASE}/queues/:queue/consumers`, ({ queue }) => page(state.queues.find((one) => one.queue_id === queue).consumers)],
     ["POST", `${BASE}/queues/:queue/consumers`, ({ queue: given, body }) => {
       const queue = state.queues.find((one) => one.queue_id === given);
-      queue.consumers.push({ consumer_id: id(), type: "worker", script: body.script_name, script_name: body.script_name, service: body.script_name, settings: body.settings, dead_letter_queue: body.dead_letter_queue });
+      queue.consumers.push({ consumer_id: id(), type: "worker", script: body.script_name, settings: body.settings, dead_letter_queue: body.dead_letter_queue });
       queue.consumers_total_count = queue.consumers.length;
       return found(queue.consumers.at(-1));
     }],
