@@ -35,7 +35,7 @@ async function dryRun(worker, environment, config) {
   const folder = mkdtempSync(join(tmpdir(), "pathstats-dry-run-"));
   try {
     const args = ["deploy", "--dry-run", "--config", config, "--env", environment, "--outdir", folder];
-    const env = { ...toolEnvironment(), ...OFFLINE, NO_COLOR: "1", CI: "true", WRANGLER_LOG: "log", WRANGLER_HIDE_BANNER: "true" };
+    const env = { ...toolEnvironment(), ...OFFLINE, NO_COLOR: "1", FORCE_COLOR: "0", CI: "true", WRANGLER_LOG: "log", WRANGLER_HIDE_BANNER: "true" };
     const { code, output } = await run("wrangler", args, { cwd: ROOT, env, quiet: true, timeoutSeconds: SECONDS });
     const said = output.trim().split("\n").filter((line) => line.trim()).slice(-8).join("\n    ");
     if (code !== 0) return `\`wrangler ${args.slice(0, 6).join(" ")}\` ended with ${code}\n    ${said}`;
