@@ -12,8 +12,8 @@ import { startOnState } from "./support/runtime.mjs";
 
 /** Tables that triggers fill as rows of others come: they are emptied before their own rows are put in. */
 const BY_TRIGGERS = ["daily_rollups", "totals_due", "dead_letter_counts"];
-/** Fields that tell of the moment of asking, not of what is stored. */
-const OF_THE_MOMENT = new Set(["lastUpdated", "dataSource", "nextRun"]);
+/** Fields that tell of the moment of asking, as of the last 24 hours or 30 days, and not of what is stored. */
+const OF_THE_MOMENT = new Set(["lastUpdated", "dataSource", "nextRun", "busiest", "slowest", "changed", "errorBudget"]);
 
 /** Every field of an answer of then is in that of now, with the same value. There may be more. */
 function covers(now, then, where) {
