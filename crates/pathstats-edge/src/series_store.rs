@@ -86,7 +86,13 @@ impl SeriesStore {
         if needs_columns(period, filters) {
             statements.push(self.hours(of, period)?);
         }
-        let mut found = self.d1.batch(statements).await?.into_iter();
+        let waiting = statements.len();
+        if of == Of::System {
+            statements.push(self.waiting(period)?);
+        }
+        let mut results = self.d1.batch(statements).await?;
+        let waiting = results.drain(waiting..).next().map(|result| hours_of(&result)).transpose()?;
+        let mut found = results.into_iter();
         let days = found.next().map(|result| days(&result, filters)).transpose()?.unwrap_or_default();
         let hours = found.next().map(|result| hours(&result, period)).transpose()?;
         // Where the columns tell that nothing was counted, there is no sketch either.
@@ -96,7 +102,8 @@ impl SeriesStore {
         }
         let sketches =
             if needed.is_empty() { Vec::new() } else { self.sketches(of, &needed, filters).await? };
-        Ok(Rows { hours: hours.unwrap_or_default(), days, sketches })
+        let (hours, waiting) = (hours.unwrap_or_default(), waiting.unwrap_or_default());
+        Ok(Rows { hours, days, sketches, waiting })
     }
 
     fn days(&self, of: Of<'_>, period: &Period, filters: Filters) -> Result<D1PreparedStatement> {
@@ -108,6 +115,15 @@ impl SeriesStore {
         );
         let dates: Vec<EventDate> = period.hours.whole_days().collect();
         self.d1.prepare(select).bind(&of.values(&dates)?)
+    }
+
+    /// Hours that have rows of paths, and no total yet. Days wait in the same table, under a shorter name.
+    fn waiting(&self, period: &Period) -> Result<D1PreparedStatement> {
+        const SELECT: &str = "SELECT json_group_array(period) AS rows FROM totals_due \
+             WHERE period >= ?1 AND period < ?2 AND length(period) = 13 \
+             AND NOT EXISTS (SELECT 1 FROM hourly_totals WHERE hour_bucket = period)";
+        let bounds = [period.hours.from, period.hours.to].map(|hour| hour.to_string().into());
+        self.d1.prepare(SELECT).bind(&bounds)
     }
 
     fn hours(&self, of: Of<'_>, period: &Period) -> Result<D1PreparedStatement> {
@@ -159,6 +175,12 @@ fn days(result: &D1Result, filters: Filters) -> Result<Vec<DayStats>> {
     }
     found.sort_by_key(|day| day.date);
     Ok(found)
+}
+
+fn hours_of(result: &D1Result) -> Result<Vec<HourBucket>> {
+    let mut hours: Vec<HourBucket> = serde_json::from_str(&texts(result)?.pop().unwrap_or_default())?;
+    hours.sort_unstable();
+    Ok(hours)
 }
 
 fn hours(result: &D1Result, period: &Period) -> Result<Vec<HourRow>> {

@@ -1,9 +1,12 @@
 use super::{database, env, event};
 use pathstats_edge::bindings::D1;
 use pathstats_edge::daily_store::D1DailyStore;
+use pathstats_edge::series_store::{Of, SeriesStore};
 use pathstats_edge::totals::Detail;
 use pathstats_edge::totals_store::D1TotalsStore;
 use pathstats_model::aggregator::FlushRow;
+use pathstats_model::api::answers::Filters;
+use pathstats_model::api::period::{Granularity, Hours, Period as Asked, Zone};
 use pathstats_model::hour::{HourBucket, PathHour};
 use pathstats_model::packed::PackedEvent;
 use pathstats_model::retention::{Budget, Horizons};
@@ -116,10 +119,16 @@ async fn hours_and_days_come_to_what_their_paths_come_to() {
             rows.push(flush(path, first.plus(offset), at..at + 15, 1).await);
         }
     }
+    let hours = Hours { from: first.plus(-1), to: last };
+    let asked = Asked { hours, granularity: Granularity::Hour, zone: Zone::named("UTC").unwrap() };
+    let series = SeriesStore::new(env().d1(D1).unwrap());
+    let waiting = async || series.rows(Of::System, &asked, Filters::default()).await.unwrap().waiting;
+    assert_eq!(waiting().await, [first, first.plus(1)], "the hours of the period that have no total yet");
     let store = store();
     let done = run(&store, budget()).await;
     assert_eq!((done.hours, done.days, done.rows, done.next_ms), (3, 2, 8 + 3, None), "{done:?}");
     assert!(due().await.is_empty());
+    assert!(waiting().await.is_empty());
 
     let read = database().hourly_totals(first, last, Detail::Sketches).await.unwrap();
     assert_eq!(read.iter().map(|row| row.period).collect::<Vec<_>>(), [first, first.plus(1), last]);
@@ -154,6 +163,8 @@ async fn hours_and_days_come_to_what_their_paths_come_to() {
     let bare = database().daily_totals(first.date(), last.date(), Detail::Columns).await.unwrap();
     assert_eq!(bare.len(), 2);
     assert!(bare.iter().all(|day| day.sketches.is_none()));
+    flush("/totals/a", first, 0..16, 2).await;
+    assert!(waiting().await.is_empty(), "an hour that has a total is shown, though it is made anew");
 }
 
 #[wasm_bindgen_test]

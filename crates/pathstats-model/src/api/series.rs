@@ -91,7 +91,7 @@ pub struct Point {
 pub enum State {
     /// It has ended, and something was counted. Late events may still come for four days.
     Counted,
-    /// It has not ended.
+    /// It has not ended, or its total is still to be made.
     Counting,
     /// It has ended, and nothing was counted.
     Empty,
@@ -108,6 +108,8 @@ pub struct Rows {
     pub days: Vec<DayStats>,
     /// The statistics of the hours that [`needed_hours`] told.
     pub sketches: Vec<HourStats>,
+    /// Hours of the whole system that have rows of paths and no total yet, in order. Of a path: none.
+    pub waiting: Vec<HourBucket>,
 }
 
 impl DayStats {
@@ -204,7 +206,7 @@ impl Series {
                 let row = columns.get(&bucket.from);
                 let removed = row.is_none() && rows.removed(bucket);
                 let figures = row.map_or_else(Figures::none, |row| Figures::of_columns(&row.columns));
-                series.push(Point::new(bucket, figures, removed, now_ms));
+                series.push(Point::new(bucket, figures, removed, rows.counting(bucket, now_ms)));
             }
         } else if period.granularity == Granularity::Hour {
             // The total is that of the days, where hours are gone.
@@ -213,12 +215,13 @@ impl Series {
                 let row = sketches.get(&bucket.from);
                 let removed = row.is_none() && rows.removed(bucket);
                 let figures = row.map_or_else(Figures::none, |row| filters.figures(&row.stats));
-                series.push(Point::new(bucket, figures, removed, now_ms));
+                series.push(Point::new(bucket, figures, removed, rows.counting(bucket, now_ms)));
             }
         } else {
             for bucket in period.buckets() {
                 let merged = merged(bucket)?;
-                series.push(Point::new(bucket, filters.figures(&merged), false, now_ms));
+                let figures = filters.figures(&merged);
+                series.push(Point::new(bucket, figures, false, rows.counting(bucket, now_ms)));
                 total.merge(&merged)?;
             }
         }
@@ -238,6 +241,12 @@ impl Rows {
         self.days.iter().any(|day| day.holds(hour.from))
     }
 
+    /// Whether something of these hours is not in their figures yet.
+    fn counting(&self, bucket: Hours, now_ms: i64) -> bool {
+        let first = self.waiting.partition_point(|hour| *hour < bucket.from);
+        bucket.to.start_ms() > now_ms || self.waiting.get(first).is_some_and(|hour| *hour < bucket.to)
+    }
+
     /// When the newest of them was written.
     #[must_use]
     pub fn last_updated(&self) -> Option<i64> {
@@ -248,9 +257,9 @@ impl Rows {
 }
 
 impl Point {
-    fn new(bucket: Hours, figures: Figures, removed: bool, now_ms: i64) -> Self {
+    fn new(bucket: Hours, figures: Figures, removed: bool, counting: bool) -> Self {
         let state = match figures.requests {
-            _ if bucket.to.start_ms() > now_ms => State::Counting,
+            _ if counting => State::Counting,
             0 if removed => State::Removed,
             0 => State::Empty,
             _ => State::Counted,

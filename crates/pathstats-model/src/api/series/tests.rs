@@ -76,7 +76,7 @@ fn read(period: &Period, days: Vec<DayStats>, kept: impl Fn(HourBucket) -> bool)
         Granularity::Hour => period.hours.each().filter(|hour| kept(*hour)).filter_map(row).collect(),
         Granularity::Day => Vec::new(),
     };
-    Rows { hours, days, sketches }
+    Rows { hours, days, sketches, waiting: Vec::new() }
 }
 
 fn series_of(period: &Period, rows: &Rows) -> Series {
@@ -167,4 +167,23 @@ fn a_point_reads_as_documented() {
     assert_eq!(point["state"], "counted");
     assert!(point["requests"].as_u64().unwrap() > 0 && point["p95"]["low"].is_number(), "{point}");
     assert!(point["statusClasses"].is_null() && json["total"]["statusClasses"]["2xx"].is_number());
+}
+
+#[test]
+fn an_hour_whose_total_is_still_to_be_made_is_counting_and_so_is_its_day() {
+    let states = |period: &Period, waiting: &[&str]| {
+        let waiting = waiting.iter().map(|hour| hour.parse().unwrap()).collect();
+        let rows = Rows { waiting, ..Rows::default() };
+        series_of(period, &rows).series.iter().map(|point| point.state).collect::<Vec<_>>()
+    };
+    let hours = period(&[("from", "2025-10-13T04"), ("to", "2025-10-13T07")]);
+    assert_eq!(states(&hours, &[]), [State::Empty; 3]);
+    assert_eq!(
+        states(&hours, &["2025-10-13T03", "2025-10-13T05"]),
+        [State::Empty, State::Counting, State::Empty]
+    );
+    assert_eq!(states(&hours, &["2025-10-13T07"]), [State::Empty; 3]);
+    let days = period(&[("from", "2025-10-12"), ("to", "2025-10-14"), ("granularity", "day")]);
+    assert_eq!(states(&days, &["2025-10-13T00"]), [State::Empty, State::Counting]);
+    assert_eq!(states(&days, &["2025-10-12T23"]), [State::Counting, State::Empty]);
 }

@@ -29,7 +29,8 @@ export function optionsOf(spec: ChartSpec, { width, height }: Size, colours: Pal
   return {
     width,
     height,
-    padding: [8, 8, 0, 0],
+    // On the right there is room for half of the time axis' last label.
+    padding: [8, 20, 0, 0],
     legend: { show: false },
     tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), format.zone),
     cursor: { sync: { key: SHARED_CURSOR, setSeries: false, scales: ["x", null] }, points: { size: 7 }, drag: { x: true, y: false, setScale: false }, y: false },
