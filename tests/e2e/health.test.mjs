@@ -109,6 +109,38 @@ test("what is late, left over or set aside is told with what to do", BOUND, asyn
   assert.deepEqual(report.recordingDrops, [{ hour: hourOf(Date.now()), reason: "lost", requests: 4 }]);
 });
 
+/** The series of a Prometheus text: `{ 'name{label="value"}': number }`. */
+async function scrape(from, accept) {
+  const headers = { authorization: `Bearer ${SECRETS.READ_TOKEN}`, ...(accept ? { accept } : {}) };
+  const response = await (from ? product.script(from) : product.worker("api")).fetch("/admin/metrics", { headers });
+  assert.equal(response.status, 200);
+  const lines = (await response.text()).split("\n").filter((line) => line && !line.startsWith("#"));
+  return { type: response.headers.get("content-type"), series: Object.fromEntries(lines.map((line) => [line.slice(0, line.lastIndexOf(" ")), Number(line.slice(line.lastIndexOf(" ")))])) };
+}
+
+test("Prometheus is told what /admin/health tells, in the format that it asks for", BOUND, async () => {
+  const report = await health();
+  const { type, series } = await scrape();
+  assert.equal(type, "text/plain; version=0.0.4; charset=utf-8");
+  assert.equal((await scrape(undefined, "application/openmetrics-text;version=1.0.0,text/plain;q=0.5")).type, "application/openmetrics-text; version=1.0.0; charset=utf-8");
+  for (const { name, status, value, warning, critical } of report.checks) {
+    const told = ["ok", "unknown", "warning", "critical"].filter((status) => series[`pathstats_check{check="${name}",status="${status}"}`] === 1);
+    assert.deepEqual(told, [status], name);
+    const seconds = name === "heartbeat" || name === "snapshot" ? 5 : 0;
+    if (value !== null) assert.ok(Math.abs(series[`pathstats_check_value{check="${name}"}`] - value) <= Math.max(seconds, value * 1e-3), name);
+    assert.equal(series[`pathstats_check_limit{check="${name}",level="warning"}`] ?? null, warning, name);
+    assert.equal(series[`pathstats_check_limit{check="${name}",level="critical"}`] ?? null, critical, name);
+  }
+  assert.equal(series.pathstats_dead_letters, 2);
+  assert.equal(series['pathstats_dead_letters_by_reason{reason="sealed"}'], 1);
+  assert.equal(series.pathstats_outbox_messages, 1);
+  assert.equal(series['pathstats_unrecorded_requests{reason="lost"}'], 4);
+  assert.equal(series.pathstats_database_limit_bytes, 1e12);
+  const { series: blind } = await scrape("api-no-queue");
+  assert.ok(!Object.keys(blind).some((name) => name.startsWith("pathstats_queue_")), "what nobody told is no zero");
+  assert.equal(blind['pathstats_check{check="queueBacklog",status="unknown"}'], 1);
+});
+
 for (const [from, unknown, absent] of [
   ["api-broken-archiver", ["database", "archive", "reconciliation"], ["capacity"]],
   ["api-late-archiver", ["database", "archive", "reconciliation"], ["capacity"]],

@@ -93,6 +93,15 @@ pub fn packed_json(body: ResponseBody, tag: &str) -> Result<Response> {
     tagged(response, tag)
 }
 
+/// Text of this media type, of this moment.
+///
+/// # Errors
+///
+/// When the platform refuses the response.
+pub fn text(text: String, media_type: &str) -> Result<Response> {
+    with_type(200, text.into_bytes(), media_type)
+}
+
 fn with_type(status: u16, body: Vec<u8>, content_type: &str) -> Result<Response> {
     let response = Response::from_bytes(body)?.with_status(status);
     response.headers().set("Content-Type", content_type)?;

@@ -35,6 +35,7 @@ pub mod config;
 pub mod dead_letters;
 pub mod event;
 pub mod event_id;
+pub mod exposition;
 pub mod freshness;
 pub mod health;
 pub mod hour;

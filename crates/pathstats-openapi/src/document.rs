@@ -161,6 +161,9 @@ fn answer_object(operation: &Operation, answer: &Answer) -> Value {
             let schema = json!({ "$ref": format!("#/components/schemas/{schema}") });
             content.insert("application/json".to_owned(), json!({ "schema": schema }));
         }
+        Content::Text(types) => {
+            content.extend(types.iter().map(|media_type| ((*media_type).to_owned(), json!({}))));
+        }
         Content::Stream(types) => {
             headers["Content-Disposition"] = json!({
                 "description": "What the file is called.",

@@ -10,7 +10,7 @@
 //! | `/paths/metrics`, `/paths/search` | [`metrics`] |
 //! | the archive, retention, capacity, export | [`archiver`], and on to that Worker |
 //! | `/admin/dead-letters…` | [`dead_letters`], and to the consumer what changes them |
-//! | `/admin/health` | [`admin_health`] |
+//! | `/admin/health`, `/admin/metrics` | [`admin_health`] |
 //! | `/health` | [`health`] |
 //! | whatever changes something | [`gate`] first: who may, and the audit |
 //! | `/admin/audit` | [`audit`] |
@@ -120,6 +120,7 @@ async fn operate(
     if operation.is_archivers() {
         return archiver::forward(request, env, operation).await;
     }
+    let accept = request.headers().get("Accept")?.unwrap_or_default();
     match operation.id {
         OperationId::Health => health::answer(env).await,
         OperationId::Session => match identity {
@@ -137,6 +138,7 @@ async fn operate(
         OperationId::SearchPaths => metrics::search(&given, env).await,
         OperationId::Audit => audit::answer(&given, env).await,
         OperationId::AdminHealth => admin_health::answer(env).await,
+        OperationId::AdminMetrics => admin_health::metrics(&accept, env).await,
         OperationId::DeadLetters => dead_letters::list(&given, env).await,
         OperationId::DeadLetter => dead_letters::show(&given, env).await,
         OperationId::ReplayDeadLetters => dead_letters::replay(&mut request, env).await,

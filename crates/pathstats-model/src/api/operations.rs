@@ -45,6 +45,7 @@ pub enum OperationId {
     ExportEvents,
     Session,
     AdminHealth,
+    AdminMetrics,
     DeadLetters,
     DeadLetter,
     ReplayDeadLetters,
@@ -161,7 +162,9 @@ pub struct Answer {
 pub enum Content {
     /// JSON, by the name of its schema.
     Json(&'static str),
-    /// Bytes of one of these media types.
+    /// Text of one of these media types.
+    Text(&'static [&'static str]),
+    /// Bytes of one of these media types, as a file.
     Stream(&'static [&'static str]),
 }
 

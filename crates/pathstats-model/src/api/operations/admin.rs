@@ -77,6 +77,7 @@ const ORDERED: &[Answer] = &[
         about: "Begun, or not done within the budget: the cron goes on.",
     },
 ];
+const METRICS: &[&str] = &["text/plain", "application/openmetrics-text"];
 const REPLAY: &str =
     "Letters are named by `ids`, at most 100, or `\"all\":true` takes the next 100, of one `reason` if it is given. \
      `remaining` tells what is left: go on with `\"cursor\"` as `nextCursor` tells it, until that is null. An event \
@@ -124,6 +125,16 @@ pub(super) const OPERATIONS: &[Operation] = &[
         "A source that does not answer in time makes its checks `unknown`; the answer still comes.",
         &[],
         &[Answer { status: 200, content: Content::Json("HealthReport"), about: "The checks." }],
+        &[],
+    ),
+    read(
+        OperationId::AdminMetrics,
+        "/admin/metrics",
+        "The same for Prometheus",
+        "Gauges in the text format of Prometheus, or of OpenMetrics for a scraper that names it in `Accept`. What \
+         a source did not tell is left out, and its check is `unknown`.",
+        &[],
+        &[Answer { status: 200, content: Content::Text(METRICS), about: "The gauges." }],
         &[],
     ),
     read(
