@@ -1,7 +1,7 @@
 //! What `GET /admin/metrics` answers: the health of the system for Prometheus.
 //!
 //! All are gauges, of the moment that was looked at. So the text is valid in both formats that scrapers
-//! ask for: Prometheus' own (version 0.0.4), and OpenMetrics 1.0, whose last line the first takes for a
+//! ask for: Prometheus' own (version 0.0.4), and `OpenMetrics` 1.0, whose last line the first takes for a
 //! comment. What a source did not tell is left out, rather than told as zero: rules find out by
 //! `absent()`, and by `pathstats_check`, which says `unknown`.
 
@@ -19,7 +19,7 @@ use crate::health::{CheckName, HealthReport, Status};
 /// The media type of Prometheus' own format.
 pub const PROMETHEUS_TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// The media type of OpenMetrics.
+/// The media type of `OpenMetrics`.
 pub const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// The media type for a client that sends this `Accept`.
