@@ -27,6 +27,8 @@ extern "C" {
     #[wasm_bindgen(method, getter)]
     fn body(this: &RawMessage) -> JsValue;
     #[wasm_bindgen(method, getter)]
+    fn timestamp(this: &RawMessage) -> JsValue;
+    #[wasm_bindgen(method, getter)]
     fn attempts(this: &RawMessage) -> Option<f64>;
     #[wasm_bindgen(method)]
     fn ack(this: &RawMessage);
@@ -124,6 +126,12 @@ impl Batch {
                 failed_before: failed_before(message.attempts()),
             })
             .collect()
+    }
+
+    /// When the oldest of them was sent, in milliseconds.
+    #[must_use]
+    pub fn oldest_ms(&self) -> Option<i64> {
+        self.messages.iter().filter_map(|message| moment(&message.timestamp())).min()
     }
 
     /// Acknowledges all messages.

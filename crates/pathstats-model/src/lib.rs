@@ -22,6 +22,7 @@
 
 pub mod access;
 pub mod aggregator;
+pub mod analytics;
 pub mod api;
 pub mod audit;
 pub mod backoff;

@@ -37,7 +37,7 @@ async fn days(env: &Env, config: &ArchiveConfig, budget: &mut Budget) -> Result<
             break;
         }
         // Told to the log and in its record; dying within, the next cron goes on.
-        let _ = one_day(&store, config, date, order, budget).await;
+        let _ = one_day(env, &store, config, date, order, budget).await;
     }
     Ok(())
 }
@@ -46,7 +46,7 @@ async fn days(env: &Env, config: &ArchiveConfig, budget: &mut Budget) -> Result<
 pub async fn one(env: &Env, config: &ArchiveConfig, date: EventDate) {
     let order = Order { archive: true, clean: true, convert: None, reconcile: None };
     match store(env) {
-        Ok(store) => drop(one_day(&store, config, date, order, &mut lasting(LASTING_MS)).await),
+        Ok(store) => drop(one_day(env, &store, config, date, order, &mut lasting(LASTING_MS)).await),
         Err(error) => telemetry::error("a full database was not relieved", &error),
     }
 }

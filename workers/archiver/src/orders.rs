@@ -1,21 +1,21 @@
 //! Orders of an operator for one day.
 
-use core::time::Duration;
-
 use pathstats_archive::answers::{DayDetails, DayOrder, DayUnderWay};
 use pathstats_archive::config::ArchiveConfig;
 use pathstats_archive::name::Format;
 use pathstats_archive::record::DayRecord;
 use pathstats_archive::run::{run, Budget, Order, Outcome, Reconcile, RunError};
+use pathstats_edge::analytics;
 use pathstats_edge::archive_store::ArchiveStore;
 use pathstats_edge::clock::now_ms;
 use pathstats_edge::http::{self, read_body, Body};
 use pathstats_edge::telemetry::{self, Level};
+use pathstats_model::analytics::{ArchiveRun, DataPoint, RunEnd};
 use pathstats_model::hour::{iso_time, EventDate};
 use pathstats_model::limits::MAX_FUTURE_MS;
 use pathstats_model::problem::Problem;
 use serde_json::json;
-use worker::{Context, Delay, Env, Request, Response, Result};
+use worker::{Context, Env, Request, Response, Result};
 
 use crate::nightly::SETTLING_MS;
 use crate::settings::store;
@@ -63,13 +63,11 @@ pub async fn take(
     if !wanted.wait {
         // Dying behind the answer: the record says how far it came, and the cron goes on.
         context.wait_until(telemetry::behind_request(async move {
-            // The answer leaves first.
-            Delay::from(Duration::ZERO).await;
-            let _ = one_day(&store, &config, wanted.date, order, &mut lasting(BEHIND_MS)).await;
+            let _ = one_day(&env, &store, &config, wanted.date, order, &mut lasting(BEHIND_MS)).await;
         }));
         return http::json(202, &DayUnderWay::started(wanted.date));
     }
-    match one_day(&store, &config, wanted.date, order, &mut lasting(WAITED_FOR_MS)).await {
+    match one_day(&env, &store, &config, wanted.date, order, &mut lasting(WAITED_FOR_MS)).await {
         Ok((Outcome::Busy(until), _)) => {
             let seconds = u32::try_from((until - now_ms()) / 1000 + 1).unwrap_or(60);
             let detail = format!("another run has {} until {}", wanted.date, iso_time(until));
@@ -112,13 +110,37 @@ async fn wanted(request: &mut Request) -> Result<core::result::Result<DayOrder, 
     Ok(Ok(wanted))
 }
 
+/// What a run did, for the analytics. One that another run keeps from its day, or that found no event, did
+/// all that there was to do.
+fn told(
+    date: EventDate,
+    result: &core::result::Result<(Outcome, DayRecord), RunError>,
+    took_ms: i64,
+) -> ArchiveRun {
+    let end = match result {
+        Ok((Outcome::Unfinished, _)) => RunEnd::Unfinished,
+        Ok((Outcome::Done | Outcome::Busy(_) | Outcome::Nothing, _)) => RunEnd::Done,
+        Err(_) => RunEnd::Failed,
+    };
+    let of = |figure: fn(&DayRecord) -> u64| result.as_ref().map_or(0, |(_, record)| figure(record));
+    ArchiveRun {
+        date,
+        end,
+        records: of(DayRecord::records),
+        deleted: of(|record| record.deleted),
+        took_ms,
+        differences: of(|record| record.reconciliation.count()),
+    }
+}
+
 /// All that an invocation has for the archive, for so long.
 pub fn lasting(ms: i64) -> Budget {
     Budget { calls: CALLS, ends_at_ms: now_ms() + ms }
 }
 
-/// Takes one day as far as the budget reaches, and tells the log.
+/// Takes one day as far as the budget reaches, and tells the log and the analytics.
 pub async fn one_day(
+    env: &Env,
     store: &ArchiveStore,
     config: &ArchiveConfig,
     date: EventDate,
@@ -127,6 +149,7 @@ pub async fn one_day(
 ) -> core::result::Result<(Outcome, DayRecord), RunError> {
     let began = now_ms();
     let result = run(store, &config.settings, date, &owner(began), order, budget).await;
+    analytics::write(env, &DataPoint::archive(&told(date, &result, now_ms() - began)));
     match &result {
         Ok((outcome, record)) => {
             let details = json!({

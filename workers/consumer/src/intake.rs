@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 
+use pathstats_edge::analytics;
 use pathstats_edge::bindings::{AGGREGATOR_DO, CONSUMER, D1, KV};
 use pathstats_edge::clock::now_ms;
 use pathstats_edge::database::Database;
@@ -9,6 +10,7 @@ use pathstats_edge::fan_out::count_groups;
 use pathstats_edge::queue::Batch;
 use pathstats_edge::snapshot_store::SnapshotStore;
 use pathstats_edge::telemetry::{self, Level};
+use pathstats_model::analytics::DataPoint;
 use pathstats_model::backoff::delay_seconds;
 use pathstats_model::calls::{CountReply, RowState};
 use pathstats_model::hour::PathHour;
@@ -71,8 +73,10 @@ pub async fn take_in(batch: &Batch, env: &Env) {
     let deliveries = batch.deliveries();
     match Platform::new(env) {
         Ok(platform) => {
-            let ingested = ingest(&platform, &deliveries, now_ms()).await;
+            let began = now_ms();
+            let ingested = ingest(&platform, &deliveries, began).await;
             settle(batch, &deliveries, &ingested, env);
+            analytics::write(env, &DataPoint::batch(&ingested, batch.oldest_ms(), began, now_ms()));
             beat(env).await;
         }
         Err(error) => {
