@@ -10,7 +10,7 @@ const ENVIRONMENTS = ["dev", "staging", "production"];
 /** Constants of bindings.rs that no config of the product uses: other Workers reach the api by it, as examples/reader does. */
 const OTHERS = ["API"];
 /** Crons by Worker. Other Workers have none. */
-const CRONS = { consumer: ["*/5 * * * *"], archiver: ["0 2 * * *", "*/10 * * * *", "0 */6 * * *"] };
+const CRONS = { api: ["* * * * *"], consumer: ["*/5 * * * *"], archiver: ["0 2 * * *", "*/10 * * * *", "0 */6 * * *"] };
 
 const source = (path) => readFileSync(join(ROOT, path), "utf8");
 const configs = Object.fromEntries(WORKERS.map((worker) => [worker, readJsonc(configOf(worker))]));

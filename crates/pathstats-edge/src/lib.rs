@@ -4,6 +4,8 @@
 
 pub mod access;
 pub mod analytics;
+pub mod alert_run;
+pub mod alert_store;
 pub mod answer_cache;
 pub mod archive_rows;
 pub mod archive_store;
@@ -30,4 +32,5 @@ pub mod telemetry;
 mod text_rows;
 pub mod totals;
 pub mod totals_store;
+pub mod webhook;
 pub mod worker_call;

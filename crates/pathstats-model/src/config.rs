@@ -37,6 +37,14 @@ pub enum ConfigError {
         /// What it may be.
         expected: &'static str,
     },
+    /// A secret cannot be what it is for. The value is not told.
+    #[error("secret {name} cannot be used: expected {expected}")]
+    Unusable {
+        /// The secret.
+        name: &'static str,
+        /// What it may be.
+        expected: &'static str,
+    },
     /// Two secrets have the same value.
     #[error("secrets {names} are equal: expected two different ones")]
     Equal {
@@ -238,7 +246,11 @@ fn share(variables: &impl Variables, name: &'static str, default: f64) -> Result
 }
 
 /// Reads a word of letters, digits and hyphens.
-fn word(variables: &impl Variables, name: &'static str, default: &str) -> Result<String, ConfigError> {
+pub(crate) fn word(
+    variables: &impl Variables,
+    name: &'static str,
+    default: &str,
+) -> Result<String, ConfigError> {
     let text = variables.get(name).unwrap_or_else(|| default.to_owned());
     let is_word = (1..=40).contains(&text.len())
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
@@ -257,7 +269,7 @@ fn switch(variables: &impl Variables, name: &'static str) -> Result<bool, Config
     }
 }
 
-fn invalid(name: &'static str, found: &str, expected: &impl ToString) -> ConfigError {
+pub(crate) fn invalid(name: &'static str, found: &str, expected: &impl ToString) -> ConfigError {
     ConfigError::Invalid {
         name,
         found: crate::event::cut(found, 200).to_owned(),

@@ -12,8 +12,10 @@ use crate::snapshot::Pointer;
 
 mod archive;
 mod checks;
+pub(crate) mod limits;
 
 pub use archive::{archive_state, ArchivedDay};
+pub(crate) use checks::span;
 
 /// Path of the api's call to the archiver for what only that one knows. Its answer is an
 /// [`ArchiverState`].
@@ -25,43 +27,8 @@ pub const SOURCE_MS: u32 = 2_000;
 /// What is told as recent goes back this far.
 pub const RECENT_MS: i64 = DAY_MS;
 
-/// A heartbeat is written once a minute while there is traffic; three were missed.
-const HEARTBEAT_WARNING_SECONDS: f64 = 180.0;
-/// Ten minutes without one while messages wait: nothing is counted, and dashboards stand still.
-const HEARTBEAT_CRITICAL_SECONDS: f64 = 600.0;
-
-/// A batch is taken within seconds, and one that failed comes again after one, two and four minutes.
-const DELAY_WARNING_SECONDS: f64 = 300.0;
-/// The longest wait between two attempts: whatever waits longer has failed several times.
-const DELAY_CRITICAL_SECONDS: f64 = crate::backoff::MAX_DELAY_SECONDS as f64;
-
-/// A hundred full batches: more than a burst leaves behind.
-const BACKLOG_WARNING: f64 = 10_000.0;
-/// What takes the better part of an hour to count at 2,000 events a second, a hundred a message.
-const BACKLOG_CRITICAL: f64 = 50_000.0;
-
-/// The consumer's cron makes one every five minutes, whatever else happens; two were missed.
-const SNAPSHOT_WARNING_SECONDS: f64 = 600.0;
-/// Readers see figures that are an hour old.
-const SNAPSHOT_CRITICAL_SECONDS: f64 = 3_600.0;
-
-/// Each letter is something that was not counted.
-const LETTERS_WARNING: f64 = 1.0;
-/// A thousand in a day are no stray client: a deployment sends what is no event, or a store is down.
-const LETTERS_CRITICAL: f64 = 1_000.0;
-
-/// The queue refused a message.
-const OUTBOX_WARNING: f64 = 1.0;
-/// One run of the cron takes so many: more than that grow old.
-const OUTBOX_CRITICAL: f64 = 2_000.0;
-
-/// A day is due at 00:05 UTC, and archived at 02:00 of the same night. So late, a night has failed.
-const ARCHIVE_WARNING_HOURS: f64 = 26.0;
-/// Three nights have failed.
-const ARCHIVE_CRITICAL_HOURS: f64 = 74.0;
-
-/// One day whose archive and statistics differ.
-const RECONCILIATION_WARNING: f64 = 1.0;
+/// Reason of [`Drops`] under which requests are counted that are stored nowhere.
+const LOST: &str = "lost";
 
 /// Why a source told nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -182,6 +149,36 @@ pub struct Seen {
     pub archiver: Source<ArchiverState>,
 }
 
+impl Seen {
+    /// The checks, as [`assess`] makes them.
+    #[must_use]
+    pub fn checks(&self, now_ms: i64) -> Vec<Check> {
+        checks::all(self, now_ms)
+    }
+
+    /// How many sources told nothing, or not all.
+    #[must_use]
+    pub fn silent_sources(&self) -> usize {
+        let silent = [
+            self.heartbeat.is_err(),
+            self.snapshot.is_err(),
+            self.queue.is_err(),
+            self.letters.is_err(),
+            self.outbox.is_err(),
+            self.drops.is_err(),
+            !matches!(&self.archiver, Ok(ArchiverState { capacity: Some(_), archive: Some(_) })),
+        ];
+        silent.into_iter().filter(|silent| *silent).count()
+    }
+
+    /// Requests of the last day that are stored nowhere; `None` when that is not known.
+    #[must_use]
+    pub fn lost_requests(&self) -> Option<u64> {
+        let drops = self.drops.as_ref().ok()?;
+        Some(drops.iter().filter(|drop| drop.reason == LOST).map(|drop| drop.requests).sum())
+    }
+}
+
 /// How it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "HealthStatus"))]
@@ -231,9 +228,12 @@ pub enum Unit {
     Seconds,
     Messages,
     Letters,
+    Requests,
+    Sources,
     Share,
     Days,
     Hours,
+    Minutes,
 }
 
 /// One check.
@@ -348,20 +348,10 @@ pub struct OutboxReport {
 #[must_use]
 pub fn assess(seen: Seen, now_ms: i64) -> HealthReport {
     let checks = checks::all(&seen, now_ms);
-    let quiet = |source: Option<Silence>| source.is_some();
-    let silent = [
-        quiet(seen.heartbeat.err()),
-        quiet(seen.snapshot.err()),
-        quiet(seen.queue.err()),
-        quiet(seen.letters.as_ref().err().copied()),
-        quiet(seen.outbox.err()),
-        quiet(seen.drops.as_ref().err().copied()),
-        !matches!(&seen.archiver, Ok(ArchiverState { capacity: Some(_), archive: Some(_) })),
-    ];
     let worst = checks.iter().map(|check| check.status).max().unwrap_or(Status::Ok);
     let status = match worst {
         // Nothing to see yet is no alarm; not being able to look is one.
-        Status::Ok | Status::Unknown if silent.contains(&true) => Status::Warning,
+        Status::Ok | Status::Unknown if seen.silent_sources() > 0 => Status::Warning,
         Status::Ok | Status::Unknown => Status::Ok,
         Status::Warning | Status::Critical => worst,
     };

@@ -14,7 +14,7 @@
 //! | the whole system over time | [`totals`] |
 //! | how long things stay | [`retention`], [`rollup`], [`capacity`] |
 //! | what could not be counted, and trying it again | [`dead_letters`] |
-//! | whether all is well | [`health`] |
+//! | whether all is well, and who is told when it is not | [`health`], [`alerts`] |
 //! | what crosses between Workers | [`calls`], [`problem`] |
 //! | what every HTTP answer has in common | [`http`] |
 //! | who may do what, and what was done | [`access`], [`audit`] |
@@ -23,6 +23,7 @@
 pub mod access;
 pub mod aggregator;
 pub mod analytics;
+pub mod alerts;
 pub mod api;
 pub mod audit;
 pub mod backoff;

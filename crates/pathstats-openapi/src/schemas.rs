@@ -1,6 +1,8 @@
 //! The types that are answered and asked with, by the names that the table of operations has.
 
 use pathstats_archive::answers::{ArchiveStatus, DayDetails, DayOrder, DayUnderWay, EventPage};
+use pathstats_model::alerts::answers::{AlertHistory, AlertTest, AlertsAnswer, Unsilenced};
+use pathstats_model::alerts::silence::{ShownSilence, SilenceOrder, UnsilenceOrder};
 use pathstats_model::api::answers::{PathsAnswer, SearchAnswer, StatsAnswer};
 use pathstats_model::api::liveness::Health;
 use pathstats_model::api::metrics::MetricsAnswer;
@@ -35,6 +37,11 @@ pub fn all() -> Map<String, Value> {
     take::<Session>(&mut answers);
     take::<Health>(&mut answers);
     take::<HealthReport>(&mut answers);
+    take::<AlertsAnswer>(&mut answers);
+    take::<AlertHistory>(&mut answers);
+    take::<ShownSilence>(&mut answers);
+    take::<Unsilenced>(&mut answers);
+    take::<AlertTest>(&mut answers);
     take::<LetterPage>(&mut answers);
     take::<LetterDetails>(&mut answers);
     take::<Replayed>(&mut answers);
@@ -51,6 +58,8 @@ pub fn all() -> Map<String, Value> {
     let mut bodies = settings().for_deserialize().into_generator();
     take::<ReplayOrder>(&mut bodies);
     take::<DiscardOrder>(&mut bodies);
+    take::<SilenceOrder>(&mut bodies);
+    take::<UnsilenceOrder>(&mut bodies);
     take::<DayOrder>(&mut bodies);
     let mut schemas = answers.take_definitions(true);
     schemas.extend(bodies.take_definitions(true));

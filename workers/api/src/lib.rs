@@ -11,12 +11,15 @@
 //! | the archive, retention, capacity, export | [`archiver`], and on to that Worker |
 //! | `/admin/dead-letters…` | [`dead_letters`], and to the consumer what changes them |
 //! | `/admin/health`, `/admin/metrics` | [`admin_health`] |
+//! | `/admin/health` | [`admin_health`] |
+//! | `/admin/alerts…`, and the cron of every minute | [`alerts`] |
 //! | `/health` | [`health`] |
 //! | whatever changes something | [`gate`] first: who may, and the audit |
 //! | `/admin/audit` | [`audit`] |
 //! | `/openapi.json` | [`openapi`] |
 
 mod admin_health;
+mod alerts;
 mod archiver;
 mod audit;
 mod dead_letters;
@@ -37,7 +40,7 @@ use pathstats_model::api::operations::{find, Access, Found, Operation, Operation
 use pathstats_model::api::session::Session;
 use pathstats_model::config::{ApiConfig, ConfigError};
 use pathstats_model::problem::Problem;
-use worker::{event, Context, Env, Request, Response, Result};
+use worker::{event, Context, Env, Request, Response, Result, ScheduleContext, ScheduledEvent};
 
 /// Any request. What every answer carries is put on here.
 #[event(fetch)]
@@ -52,6 +55,15 @@ async fn fetch(request: Request, env: Env, context: Context) -> Result<Response>
         exchange.finish(response, &config.map(|config| config.cors).unwrap_or_default())
     };
     telemetry::in_request(exchange.id(), work).await
+}
+
+/// The cron of every minute.
+#[event(scheduled)]
+async fn scheduled(event: ScheduledEvent, env: Env, _context: ScheduleContext) {
+    // A time in milliseconds is far below 2^53.
+    #[allow(clippy::cast_possible_truncation)]
+    let scheduled_ms = event.schedule() as i64;
+    alerts::run(&env, scheduled_ms).await;
 }
 
 async fn answer(
@@ -139,6 +151,11 @@ async fn operate(
         OperationId::Audit => audit::answer(&given, env).await,
         OperationId::AdminHealth => admin_health::answer(env).await,
         OperationId::AdminMetrics => admin_health::metrics(&accept, env).await,
+        OperationId::Alerts => alerts::list(env).await,
+        OperationId::AlertHistory => alerts::history(&given, env).await,
+        OperationId::SilenceAlerts => alerts::silence(&mut request, identity, env).await,
+        OperationId::UnsilenceAlerts => alerts::unsilence(&mut request, env).await,
+        OperationId::TestAlerts => alerts::test(identity, env).await,
         OperationId::DeadLetters => dead_letters::list(&given, env).await,
         OperationId::DeadLetter => dead_letters::show(&given, env).await,
         OperationId::ReplayDeadLetters => dead_letters::replay(&mut request, env).await,

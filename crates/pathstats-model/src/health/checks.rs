@@ -1,16 +1,13 @@
 //! The rules: what a value means, and what to do.
 
-use super::{
-    ArchiveState, Check, CheckName, Seen, Silence, Source, Status, Unit, ARCHIVE_CRITICAL_HOURS,
-    ARCHIVE_WARNING_HOURS, BACKLOG_CRITICAL, BACKLOG_WARNING, DELAY_CRITICAL_SECONDS, DELAY_WARNING_SECONDS,
-    HEARTBEAT_CRITICAL_SECONDS, HEARTBEAT_WARNING_SECONDS, LETTERS_CRITICAL, LETTERS_WARNING,
-    OUTBOX_CRITICAL, OUTBOX_WARNING, RECONCILIATION_WARNING, SNAPSHOT_CRITICAL_SECONDS,
-    SNAPSHOT_WARNING_SECONDS, SOURCE_MS,
+use super::limits::{
+    ARCHIVE_CRITICAL_HOURS, ARCHIVE_WARNING_HOURS, BACKLOG_CRITICAL, BACKLOG_WARNING, DELAY_CRITICAL_SECONDS,
+    DELAY_WARNING_SECONDS, HEARTBEAT_CRITICAL_SECONDS, HEARTBEAT_WARNING_SECONDS, LETTERS_CRITICAL,
+    LETTERS_WARNING, LOST_WARNING, OUTBOX_CRITICAL, OUTBOX_WARNING, RECONCILIATION_WARNING,
+    SNAPSHOT_CRITICAL_SECONDS, SNAPSHOT_WARNING_SECONDS,
 };
+use super::{ArchiveState, Check, CheckName, Seen, Silence, Source, Status, Unit, SOURCE_MS};
 use crate::capacity::{CRITICAL_RATIO, WARNING_RATIO};
-
-/// Reason of [`Drops`](super::Drops) under which requests are counted that are stored nowhere.
-const LOST: &str = "lost";
 
 /// All checks, in the order in which an event passes what they look at.
 pub(super) fn all(seen: &Seen, now_ms: i64) -> Vec<Check> {
@@ -257,11 +254,8 @@ fn outbox(seen: &Seen, now_ms: i64) -> Check {
             span(age)
         )
     };
-    let lost = seen
-        .drops
-        .as_ref()
-        .map_or(0, |drops| drops.iter().filter(|drop| drop.reason == LOST).map(|drop| drop.requests).sum());
-    if lost > 0 {
+    let lost = seen.lost_requests().unwrap_or(0);
+    if real(lost) >= LOST_WARNING {
         status = status.max(Status::Warning);
         let lost = plural(lost, "request", "requests");
         detail = format!(
@@ -379,7 +373,7 @@ fn seconds(ms: i64) -> f64 {
 }
 
 /// A span of time for a person.
-fn span(seconds: f64) -> String {
+pub(crate) fn span(seconds: f64) -> String {
     match seconds {
         s if s < 120.0 => format!("{s:.0} s"),
         s if s < 7_200.0 => format!("{:.0} min", (s / 60.0).floor()),

@@ -1,5 +1,6 @@
 //! Operations for those who run it.
 
+use crate::alerts;
 use crate::dead_letters::{MAX_ID_BYTES, MAX_REASON_BYTES};
 
 use super::{Access, Answer, Body, Content, Form, Operation, OperationId, Parameter, Verb};
@@ -136,6 +137,64 @@ pub(super) const OPERATIONS: &[Operation] = &[
         &[],
         &[Answer { status: 200, content: Content::Text(METRICS), about: "The gauges." }],
         &[],
+    ),
+    read(
+        OperationId::Alerts,
+        "/admin/alerts",
+        "Every alert rule, and who was told",
+        "How each rule stands, what fires first; silences that hold; the newest notifications with what the receiver \
+         answered. Rules are judged once a minute.",
+        &[],
+        &[Answer { status: 200, content: Content::Json("AlertsAnswer"), about: "The rules." }],
+        &[500, 503],
+    ),
+    read(
+        OperationId::AlertHistory,
+        "/admin/alerts/history",
+        "What was measured, minute by minute",
+        "What rules are judged by, of the last two weeks: `pathstats alerts backtest` reads it. A value that was not \
+         known is left out.",
+        &[
+            Parameter { name: "from", required: false, form: Form::Moment, about: "First moment, UTC. By default 24 hours before `to`." },
+            Parameter { name: "to", required: false, form: Form::Moment, about: "First moment that is not part of it, UTC. By default now." },
+            Parameter {
+                name: "limit",
+                required: false,
+                form: Form::Integer { least: 1, most: alerts::answers::PAGE, default: Some(alerts::answers::PAGE) },
+                about: "Most samples of the answer.",
+            },
+            CURSOR,
+        ],
+        &[Answer { status: 200, content: Content::Json("AlertHistory"), about: "The samples, oldest first." }],
+        &[503],
+    ),
+    change(
+        OperationId::SilenceAlerts,
+        "/admin/alerts/silence",
+        "Holds notifications back",
+        "Of one rule, or of `all`, until a time or for some minutes, 30 days at most. Rules are judged meanwhile: what \
+         still fires when the silence ends is told then. A second silence of a rule takes the place of the first.",
+        Some(Body { schema: "SilenceOrder", example: r#"{"rule":"queue-backlog","minutes":60,"reason":"an import is running"}"# }),
+        &[Answer { status: 200, content: Content::Json("AlertSilence"), about: "The silence." }],
+        &[413, 500, 503],
+    ),
+    change(
+        OperationId::UnsilenceAlerts,
+        "/admin/alerts/unsilence",
+        "Ends a silence",
+        "Of one rule, or the one of `all`.",
+        Some(Body { schema: "UnsilenceOrder", example: r#"{"rule":"queue-backlog"}"# }),
+        &[Answer { status: 200, content: Content::Json("Unsilenced"), about: "Whether there was one." }],
+        &[413, 503],
+    ),
+    change(
+        OperationId::TestAlerts,
+        "/admin/alerts/test",
+        "Sends a test notification",
+        "And tells what the receiver answered. 409 when no receiver is configured.",
+        None,
+        &[Answer { status: 200, content: Content::Json("AlertTest"), about: "What it answered, well or not." }],
+        &[409, 500],
     ),
     read(
         OperationId::DeadLetters,

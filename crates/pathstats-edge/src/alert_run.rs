@@ -1,0 +1,160 @@
+//! One minute of the alerts: look, judge, keep, tell.
+
+use futures_util::future::{join, join_all};
+use pathstats_model::alerts::config::AlertConfig;
+use pathstats_model::alerts::delivery::{due, Ending, Pending};
+use pathstats_model::alerts::engine::{step, Due};
+use pathstats_model::alerts::measure::Measure;
+use pathstats_model::alerts::minute_of;
+use pathstats_model::alerts::notification::Notification;
+use pathstats_model::alerts::outage::{judge, Outage, KEPT_SECONDS, KEY};
+use pathstats_model::alerts::rules::Rule;
+use pathstats_model::alerts::sample::Sample;
+use pathstats_model::alerts::silence::of_rule;
+use pathstats_model::health::Check;
+use worker::{Env, Result};
+
+use crate::alert_store::{AlertStore, Change};
+use crate::bindings::{D1, KV};
+use crate::clock::now_ms;
+use crate::random::random_bits;
+use crate::{health_sources, telemetry, webhook};
+
+/// What is kept in KV of an outage could not be read or written; what is told then is only told again.
+const NO_OUTAGE: &str = "what is known of an outage of D1 cannot be kept in KV";
+
+/// Runs the minute that the platform scheduled. It is that minute however late it runs, so that a
+/// schedule that fires twice is judged once.
+///
+/// # Errors
+///
+/// When nothing could be judged or told.
+pub async fn run(env: &Env, config: &AlertConfig, scheduled_ms: i64) -> Result<()> {
+    let at_ms = minute_of(scheduled_ms);
+    // 1. Judge. Dying here: nothing is kept, and the next minute judges.
+    let judged = judged(env, config, at_ms).await;
+    if let Err(error) = &judged {
+        telemetry::error("alerts cannot be judged or kept", error);
+    }
+    // 2. That alerts cannot be kept is an alert too, and is kept elsewhere.
+    outage(env, config, judged.is_err(), at_ms).await;
+    judged?;
+    // 3. Tell what waits, of this minute and of those before. Dying here: it waits on.
+    deliver(env, config, at_ms).await
+}
+
+/// Takes a sample, judges each rule by it, and keeps both.
+async fn judged(env: &Env, config: &AlertConfig, at_ms: i64) -> Result<()> {
+    let store = AlertStore::new(env.d1(D1)?);
+    // Reads only: dying here changes nothing.
+    let (seen, loaded) = join(health_sources::look(env), store.load(at_ms)).await;
+    let loaded = loaded?;
+    let checks = seen.checks(now_ms());
+    let sample = Sample::of(&seen, &checks, at_ms);
+    let mut changes = Vec::new();
+    for rule in config.rules.rules() {
+        let known = loaded.states.iter().find(|(name, _, _)| *name == rule.name);
+        let (before, revision) =
+            known.map_or_else(Default::default, |(_, state, revision)| (*state, *revision));
+        let silenced = of_rule(&loaded.silences, &rule.name, at_ms).is_some();
+        let (state, due) = step(rule, config.rules.remind_minutes(rule), &before, &sample, silenced);
+        if state != before {
+            let notification = due.map(|due| notification(config, rule, &due, &checks, at_ms));
+            changes.push(Change { rule: rule.name.clone(), state, revision, notification });
+        }
+    }
+    // One transaction. Dying before it: the next minute decides the same. Dying behind it: what is to be
+    // told waits in the database. Another run that overlaps has read the same revisions: of each state one
+    // of the two is written, with its notification, and the other's are dropped with it.
+    let writer = format!("{:032x}", random_bits()?);
+    store.commit(&sample, &changes, config.endpoint.is_some(), &writer).await
+}
+
+fn notification(config: &AlertConfig, rule: &Rule, due: &Due, checks: &[Check], at_ms: i64) -> Notification {
+    let name = rule.measure.about().check;
+    let detail = checks.iter().find(|check| Some(check.name) == name).map(|check| check.detail.clone());
+    Notification::new(rule, due, at_ms, detail, &config.place)
+}
+
+/// Sends what is due, each rule's at once with the others'.
+async fn deliver(env: &Env, config: &AlertConfig, now_ms: i64) -> Result<()> {
+    let Some(endpoint) = &config.endpoint else { return Ok(()) };
+    let store = AlertStore::new(env.d1(D1)?);
+    let due = due(store.waiting(now_ms).await?, now_ms);
+    let attempts = due.iter().map(|pending| async {
+        if let Err(error) = attempt(&store, endpoint, pending, now_ms).await {
+            telemetry::error("what became of a notification is not known", &error);
+        }
+    });
+    join_all(attempts).await;
+    Ok(())
+}
+
+async fn attempt(
+    store: &AlertStore,
+    endpoint: &pathstats_model::alerts::webhook::Endpoint,
+    pending: &Pending,
+    now_ms: i64,
+) -> Result<()> {
+    // 1. The claim. Dying here, it comes again after its back-off; another run at this moment does not get it.
+    if !store.claim(pending, now_ms).await? {
+        return Ok(());
+    }
+    let notification: Notification = serde_json::from_str(&pending.body)?;
+    // 2. The receiver. Dying here, it may have it, and gets it again under the same id.
+    let told = webhook::send(endpoint, &notification).await;
+    let attempts = pending.attempts + 1;
+    let ending = Ending::of(told.taken, attempts);
+    if ending != Ending::Sent {
+        let what = format!("{}, attempt {attempts}: {}", notification.id, told.answer);
+        telemetry::warn("a notification was not taken", &what);
+    }
+    // 3. The end. Dying here: as in 2.
+    store.end(pending, attempts, ending, &told.answer).await
+}
+
+/// Tells that alerts cannot be kept, and that they can be again. KV takes what D1 does not.
+async fn outage(env: &Env, config: &AlertConfig, failed: bool, at_ms: i64) {
+    let rule = config.rules.rules().iter().find(|rule| rule.measure == Measure::AlertStore);
+    let Some(rule) = rule else { return };
+    let before = match known_outage(env).await {
+        Ok(before) => before,
+        Err(error) => return telemetry::error(NO_OUTAGE, &error),
+    };
+    // As it nearly always is: one read, and nothing written.
+    if before.is_none() && !failed {
+        return;
+    }
+    let next = judge(before, rule, config.rules.remind_minutes(rule), failed, at_ms);
+    let delivered = match (&next.due, &config.endpoint) {
+        (Some(due), Some(endpoint)) => {
+            let notification = notification(config, rule, due, &[], at_ms);
+            // Dying behind this: it is sent again in the next minute, under the same id.
+            webhook::send(endpoint, &notification).await.taken
+        }
+        (Some(_), None) | (None, _) => true,
+    };
+    let after = if delivered { next.after } else { Some(next.undelivered) };
+    if after != before {
+        if let Err(error) = keep_outage(env, after.as_ref()).await {
+            telemetry::error(NO_OUTAGE, &error);
+        }
+    }
+}
+
+async fn known_outage(env: &Env) -> Result<Option<Outage>> {
+    let text = env.kv(KV)?.get(KEY).text().await?;
+    // What does not read is none: at worst people are told once more.
+    Ok(text.and_then(|text| serde_json::from_str(&text).ok()))
+}
+
+async fn keep_outage(env: &Env, outage: Option<&Outage>) -> Result<()> {
+    let kv = env.kv(KV)?;
+    match outage {
+        Some(outage) => {
+            kv.put(KEY, serde_json::to_string(outage)?)?.expiration_ttl(KEPT_SECONDS).execute().await?;
+        }
+        None => kv.delete(KEY).await?,
+    }
+    Ok(())
+}

@@ -1,0 +1,87 @@
+//! Which notifications are sent now, and when one is sent again or given up.
+
+use crate::backoff::delay_seconds;
+
+/// Most notifications of a run; they are sent at once.
+pub const MAX_AT_ONCE: usize = 10;
+
+/// Attempts after which a notification is given up: some two hours.
+pub const MAX_ATTEMPTS: u32 = 12;
+
+/// Longest wait between two attempts, in seconds. What is new of a rule waits for what is older.
+const MAX_WAIT_SECONDS: u32 = 900;
+
+/// Ended notifications that are too old and go when new ones come: more go than come.
+pub const DELETED_AT_ONCE: u32 = 50;
+
+/// A notification that is not delivered yet. A rule has one a minute at most, so both name it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pending {
+    /// The minute of the decision, in milliseconds.
+    pub at_ms: i64,
+    /// The rule.
+    pub rule: String,
+    /// Attempts so far.
+    pub attempts: u32,
+    /// Not to be tried before this.
+    pub next_ms: i64,
+    /// The [`Notification`](super::notification::Notification), as JSON.
+    pub body: String,
+}
+
+/// How an attempt ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// The receiver has it.
+    Sent,
+    /// It is sent again.
+    Again,
+    /// It is not sent again.
+    GivenUp,
+}
+
+impl Ending {
+    /// By whether the receiver took it, after so many attempts.
+    #[must_use]
+    pub const fn of(taken: bool, attempts: u32) -> Self {
+        match (taken, attempts >= MAX_ATTEMPTS) {
+            (true, _) => Self::Sent,
+            (false, false) => Self::Again,
+            (false, true) => Self::GivenUp,
+        }
+    }
+
+    /// As it is stored.
+    #[must_use]
+    pub const fn status(self) -> &'static str {
+        match self {
+            Self::Sent => "sent",
+            Self::Again => "pending",
+            Self::GivenUp => "failed",
+        }
+    }
+}
+
+/// Those to be sent now, given all that wait, the oldest first. Of a rule only the oldest: nobody hears of
+/// an end before the beginning.
+#[must_use]
+pub fn due(waiting: Vec<Pending>, now_ms: i64) -> Vec<Pending> {
+    let mut rules: Vec<String> = Vec::new();
+    let mut due = Vec::new();
+    for pending in waiting {
+        if rules.contains(&pending.rule) {
+            continue;
+        }
+        rules.push(pending.rule.clone());
+        if pending.next_ms <= now_ms && due.len() < MAX_AT_ONCE {
+            due.push(pending);
+        }
+    }
+    due
+}
+
+/// When a notification is tried again if the attempt that begins now does not end.
+#[must_use]
+pub fn next_ms(attempts_before: u32, now_ms: i64) -> i64 {
+    now_ms + i64::from(delay_seconds(60, attempts_before).min(MAX_WAIT_SECONDS)) * 1_000
+}
