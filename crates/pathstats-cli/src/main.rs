@@ -1,12 +1,14 @@
 //! `pathstats`, the command line: replays access logs into `POST /collect`, generates realistic
-//! traffic, reads archives and restores from them.
+//! traffic, reads archives and restores from them, and tries rules of alerts on history.
 
+mod alerts;
 mod archive;
 mod clock;
 mod failure;
 mod formats;
 mod generate;
 mod moment;
+mod output;
 mod progress;
 mod replay;
 mod restore;
@@ -28,7 +30,8 @@ Examples:
   pathstats replay traffic.jsonl.gz
   pathstats replay --shift-to now '/var/log/nginx/access.log*'
   pathstats archive verify backup/
-  pathstats restore --to https://stats.example.com backup/"
+  pathstats restore --to https://stats.example.com backup/
+  pathstats alerts backtest --rules draft.json --url https://stats.example.com"
 )]
 struct Cli {
     #[command(subcommand)]
@@ -41,6 +44,7 @@ enum Command {
     Generate(generate::GenerateArgs),
     Archive(archive::ArchiveArgs),
     Restore(restore::RestoreArgs),
+    Alerts(alerts::AlertsArgs),
 }
 
 fn main() -> ExitCode {
@@ -58,6 +62,7 @@ fn main() -> ExitCode {
         Command::Replay(args) => replay::run(&args).map(ExitCode::from),
         Command::Archive(args) => archive::run(&args).map(ExitCode::from),
         Command::Restore(args) => restore::run(&args).map(ExitCode::from),
+        Command::Alerts(args) => alerts::run(&args).map(ExitCode::from),
         Command::Generate(args) => generate::run(&args).map(|()| ExitCode::SUCCESS),
     };
     result.unwrap_or_else(|failure| {

@@ -11,6 +11,8 @@ use crate::failure::Failure;
 pub const IP_HASH_SECRET: &str = "IP_HASH_SECRET";
 /// The variable with the token that `/collect` asks for.
 pub const INGEST_TOKEN: &str = "INGEST_TOKEN";
+/// The variable with the token that the api asks readers for.
+pub const READ_TOKEN: &str = "READ_TOKEN";
 
 /// The variable with the bearer token for archives that URLs name.
 pub const ARCHIVE_TOKEN: &str = "ARCHIVE_TOKEN";

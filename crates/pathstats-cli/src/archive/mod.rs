@@ -14,12 +14,11 @@ mod stats;
 mod table;
 pub mod verify;
 
-use std::fmt::Display;
-use std::io::{self, BufWriter, StdoutLock, Write};
-
 use clap::{Args, Subcommand};
 
 use crate::failure::Failure;
+use crate::output::printing;
+pub use crate::output::{Output, Stopped};
 
 /// The exit code when an archive is not what it should be.
 pub const NOT_AS_IT_SHOULD_BE: u8 = 2;
@@ -57,57 +56,10 @@ enum Command {
 
 /// Runs the command. Gives the exit code.
 pub fn run(args: &ArchiveArgs) -> Result<u8, Failure> {
-    let mut out = Output(BufWriter::new(io::stdout().lock()));
-    let result = match &args.command {
-        Command::List(args) => list::run(args, &mut out),
-        Command::Verify(args) => verify::run(args, &mut out),
-        Command::Cat(args) => cat::run(args, &mut out),
-        Command::Stats(args) => stats::run(args, &mut out),
-    };
-    let flushed = out.0.flush().map_err(Stopped::from);
-    match result.and_then(|code| flushed.map(|()| code)) {
-        Ok(code) => Ok(code),
-        Err(Stopped::Closed) => Ok(0),
-        Err(Stopped::Failed(failure)) => Err(failure),
-    }
-}
-
-/// Standard output.
-pub struct Output<'a>(BufWriter<StdoutLock<'a>>);
-
-impl Output<'_> {
-    /// Prints a line.
-    pub fn line(&mut self, line: impl Display) -> Result<(), Stopped> {
-        writeln!(self.0, "{line}").map_err(Stopped::from)
-    }
-
-    /// Prints a value as a line of JSON.
-    pub fn json(&mut self, value: &impl serde::Serialize) -> Result<(), Stopped> {
-        let json = serde_json::to_string(value).map_err(|error| Failure::new(error.to_string()))?;
-        self.line(json)
-    }
-}
-
-/// Why a command ends early.
-#[derive(Debug)]
-pub enum Stopped {
-    /// Who reads the output, as `head` does, wants no more of it: that is no error.
-    Closed,
-    /// It cannot go on.
-    Failed(Failure),
-}
-
-impl From<io::Error> for Stopped {
-    fn from(error: io::Error) -> Self {
-        match error.kind() {
-            io::ErrorKind::BrokenPipe => Self::Closed,
-            _ => Self::Failed(Failure::cannot("write to standard output", error)),
-        }
-    }
-}
-
-impl From<Failure> for Stopped {
-    fn from(failure: Failure) -> Self {
-        Self::Failed(failure)
-    }
+    printing(|out| match &args.command {
+        Command::List(args) => list::run(args, out),
+        Command::Verify(args) => verify::run(args, out),
+        Command::Cat(args) => cat::run(args, out),
+        Command::Stats(args) => stats::run(args, out),
+    })
 }
