@@ -4,7 +4,7 @@ import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { after, before, describe, test } from "node:test";
 import { until } from "../../scripts/until.mjs";
-import { TOKENS, startBrowser } from "./support/browser.mjs";
+import { TOKENS, accessible, startBrowser } from "./support/browser.mjs";
 import { OLD_DAY, fill, leaveDeadLetters, startStack } from "./support/stack.mjs";
 
 let stack;
@@ -112,6 +112,50 @@ describe("health", { concurrency: 1 }, () => {
         const words = { ok: "OK", warning: "Warning", critical: "Critical", unknown: "Unknown" };
         assert.match(await page.getByTestId(`check-${name}`).innerText(), new RegExp(`^${words[status]}`), name);
       }
+    }));
+
+  test("an alert that fires is shown with since when, silenced with a reason, and heard again", () =>
+    at("?view=health", async (page) => {
+      const alerts = page.getByTestId("alerts");
+      await alerts.getByText("No alert fires.").waitFor();
+      // The letters that were left are the cause.
+      await stack.scheduled("api", "* * * * *");
+      await page.reload();
+      const row = page.getByTestId("alert-dead-letters");
+      await row.waitFor();
+      assert.match(await row.innerText(), /^Warning\s+New dead letters\s+since /);
+      assert.match(await row.getByRole("link", { name: "Runbook" }).getAttribute("href"), /dead-letters\.md$/);
+      await row.getByRole("button", { name: "Silence" }).click();
+      const dialog = page.getByRole("dialog");
+      const order = dialog.getByRole("button", { name: "Silence" });
+      assert.equal(await order.isDisabled(), true, "a reason is asked for");
+      await dialog.getByLabel("Reason").fill("they are looked at");
+      await accessible(page, "the dialog of a silence");
+      await order.click();
+      const silence = page.getByTestId("silence-dead-letters");
+      await silence.waitFor();
+      assert.match(await silence.innerText(), /by token:admin: they are looked at/);
+      assert.equal((await stack.row("SELECT count(*) AS n FROM alert_silences")).n, 1);
+      await accessible(page, "alerts that fire and are silent");
+      await silence.getByRole("button", { name: "End silence" }).click();
+      await silence.waitFor({ state: "hidden" });
+      assert.equal((await stack.row("SELECT count(*) AS n FROM alert_silences")).n, 0);
+    }));
+
+  test("a reader sees alerts, and cannot silence them", () =>
+    at(
+      "?view=health",
+      async (page) => {
+        const button = page.getByTestId("alert-dead-letters").getByRole("button", { name: "Silence" });
+        await button.waitFor();
+        assert.equal(await button.isDisabled(), true);
+      },
+      { token: TOKENS.read },
+    ));
+
+  test("alerts are told in Chinese too", () =>
+    at("?view=health&lang=zh", async (page) => {
+      await page.getByTestId("alerts").getByRole("heading", { name: "告警" }).waitFor();
     }));
 
   test("a dead letter is opened, and its body shown as it came", () =>

@@ -98,3 +98,26 @@ export interface Audit {
   entries: AuditEntry[];
   nextCursor: string | null;
 }
+
+export interface AlertRule {
+  name: string;
+  title: string;
+  status: "ok" | "pending" | "firing";
+  level: "warning" | "critical" | null;
+  since: string | null;
+  firstStep: string;
+  runbook: string;
+}
+export interface AlertSilence {
+  rule: string;
+  until: string;
+  reason: string;
+  by: string;
+}
+/** What GET /admin/alerts answers, as far as the page shows it. */
+export interface Alerts {
+  evaluatedAt: string | null;
+  webhook: { host: string } | null;
+  rules: AlertRule[];
+  silences: AlertSilence[];
+}

@@ -6,6 +6,7 @@ import { Card } from "../../ui/card.tsx";
 import { LevelBadge } from "../../ui/level.tsx";
 import { ProblemNotice } from "../../ui/problem.tsx";
 import { SkeletonRows } from "../../ui/skeleton.tsx";
+import { AlertsCard } from "./alerts.tsx";
 import { AuditLog } from "./audit-log.tsx";
 import { CapacityCard } from "./capacity.tsx";
 import { Checks } from "./checks.tsx";
@@ -22,6 +23,7 @@ export function HealthView() {
     <>
       <h1 class="sr-only">{t("view.health")}</h1>
       {error !== undefined && <ProblemNotice error={error} onRetry={again} stale={data !== undefined} />}
+      <AlertsCard />
       <Flow health={data} />
       <Card title={t("health.checks")} busy={busy} note={data && t("health.checkedAt", { time: format.clockSeconds(data.checkedAt) })} tools={data && <LevelBadge level={data.status} />} testId="checks">
         {data ? <Checks checks={data.checks} /> : <SkeletonRows rows={9} height={57} />}
