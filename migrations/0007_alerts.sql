@@ -24,7 +24,8 @@ CREATE TABLE alert_notifications (
   body TEXT NOT NULL,                  -- JSON, as a receiver of JSON gets it
   status TEXT NOT NULL,                -- 'pending', 'sent', 'failed', 'unsent': there is no receiver
   attempts INTEGER NOT NULL,
-  next_at INTEGER NOT NULL,            -- milliseconds; not to be tried before
+  next_at INTEGER NOT NULL,            -- milliseconds; the minute that tries it next
+  leased_until INTEGER NOT NULL,       -- milliseconds by the clock; an attempt is under way
   answer TEXT,                         -- of the last attempt
   PRIMARY KEY (at, rule)
 ) WITHOUT ROWID;

@@ -2,23 +2,20 @@
 
 use futures_util::future::{join, join_all};
 use pathstats_model::alerts::config::AlertConfig;
-use pathstats_model::alerts::delivery::{due, Ending, Pending};
-use pathstats_model::alerts::engine::{step, Due};
+use pathstats_model::alerts::delivery::{due, Ending};
 use pathstats_model::alerts::measure::Measure;
 use pathstats_model::alerts::minute_of;
-use pathstats_model::alerts::notification::Notification;
 use pathstats_model::alerts::outage::{judge, Outage, KEPT_SECONDS, KEY};
-use pathstats_model::alerts::rules::Rule;
+use pathstats_model::alerts::run::{attempt, changes, notification, AlertLog, Receiver};
 use pathstats_model::alerts::sample::Sample;
-use pathstats_model::alerts::silence::of_rule;
-use pathstats_model::health::Check;
 use worker::{Env, Result};
 
-use crate::alert_store::{AlertStore, Change};
+use crate::alert_store::AlertStore;
 use crate::bindings::{D1, KV};
 use crate::clock::now_ms;
 use crate::random::random_bits;
-use crate::{health_sources, telemetry, webhook};
+use crate::webhook::Webhook;
+use crate::{health_sources, telemetry};
 
 /// What is kept in KV of an outage could not be read or written; what is told then is only told again.
 const NO_OUTAGE: &str = "what is known of an outage of D1 cannot be kept in KV";
@@ -51,18 +48,7 @@ async fn judged(env: &Env, config: &AlertConfig, at_ms: i64) -> Result<()> {
     let loaded = loaded?;
     let checks = seen.checks(now_ms());
     let sample = Sample::of(&seen, &checks, at_ms);
-    let mut changes = Vec::new();
-    for rule in config.rules.rules() {
-        let known = loaded.states.iter().find(|(name, _, _)| *name == rule.name);
-        let (before, revision) =
-            known.map_or_else(Default::default, |(_, state, revision)| (*state, *revision));
-        let silenced = of_rule(&loaded.silences, &rule.name, at_ms).is_some();
-        let (state, due) = step(rule, config.rules.remind_minutes(rule), &before, &sample, silenced);
-        if state != before {
-            let notification = due.map(|due| notification(config, rule, &due, &checks, at_ms));
-            changes.push(Change { rule: rule.name.clone(), state, revision, notification });
-        }
-    }
+    let changes = changes(config, &loaded, &sample, &checks);
     // One transaction. Dying before it: the next minute decides the same. Dying behind it: what is to be
     // told waits in the database. Another run that overlaps has read the same revisions: of each state one
     // of the two is written, with its notification, and the other's are dropped with it.
@@ -70,47 +56,27 @@ async fn judged(env: &Env, config: &AlertConfig, at_ms: i64) -> Result<()> {
     store.commit(&sample, &changes, config.endpoint.is_some(), &writer).await
 }
 
-fn notification(config: &AlertConfig, rule: &Rule, due: &Due, checks: &[Check], at_ms: i64) -> Notification {
-    let name = rule.measure.about().check;
-    let detail = checks.iter().find(|check| Some(check.name) == name).map(|check| check.detail.clone());
-    Notification::new(rule, due, at_ms, detail, &config.place)
-}
-
 /// Sends what is due, each rule's at once with the others'.
-async fn deliver(env: &Env, config: &AlertConfig, now_ms: i64) -> Result<()> {
+async fn deliver(env: &Env, config: &AlertConfig, minute_ms: i64) -> Result<()> {
     let Some(endpoint) = &config.endpoint else { return Ok(()) };
     let store = AlertStore::new(env.d1(D1)?);
-    let due = due(store.waiting(now_ms).await?, now_ms);
+    let due = due(store.waiting(minute_ms).await?, minute_ms, now_ms());
     let attempts = due.iter().map(|pending| async {
-        if let Err(error) = attempt(&store, endpoint, pending, now_ms).await {
-            telemetry::error("what became of a notification is not known", &error);
+        let what =
+            || format!("{} of minute {}, attempt {}", pending.rule, pending.at_ms, pending.attempts + 1);
+        match attempt(&store, &Webhook(endpoint), pending, minute_ms, now_ms()).await {
+            Ok(None | Some((Ending::Sent, _))) => {}
+            Ok(Some((_, answer))) => {
+                telemetry::warn("a notification was not taken", &format!("{}: {answer}", what()));
+            }
+            Err(error) => {
+                let error = format!("{}: {error}", what());
+                telemetry::error("what became of a notification is not known", &error);
+            }
         }
     });
     join_all(attempts).await;
     Ok(())
-}
-
-async fn attempt(
-    store: &AlertStore,
-    endpoint: &pathstats_model::alerts::webhook::Endpoint,
-    pending: &Pending,
-    now_ms: i64,
-) -> Result<()> {
-    // 1. The claim. Dying here, it comes again after its back-off; another run at this moment does not get it.
-    if !store.claim(pending, now_ms).await? {
-        return Ok(());
-    }
-    let notification: Notification = serde_json::from_str(&pending.body)?;
-    // 2. The receiver. Dying here, it may have it, and gets it again under the same id.
-    let told = webhook::send(endpoint, &notification).await;
-    let attempts = pending.attempts + 1;
-    let ending = Ending::of(told.taken, attempts);
-    if ending != Ending::Sent {
-        let what = format!("{}, attempt {attempts}: {}", notification.id, told.answer);
-        telemetry::warn("a notification was not taken", &what);
-    }
-    // 3. The end. Dying here: as in 2.
-    store.end(pending, attempts, ending, &told.answer).await
 }
 
 /// Tells that alerts cannot be kept, and that they can be again. KV takes what D1 does not.
@@ -130,7 +96,7 @@ async fn outage(env: &Env, config: &AlertConfig, failed: bool, at_ms: i64) {
         (Some(due), Some(endpoint)) => {
             let notification = notification(config, rule, due, &[], at_ms);
             // Dying behind this: it is sent again in the next minute, under the same id.
-            webhook::send(endpoint, &notification).await.taken
+            Webhook(endpoint).send(&notification).await.taken
         }
         (Some(_), None) | (None, _) => true,
     };

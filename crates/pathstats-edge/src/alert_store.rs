@@ -1,9 +1,9 @@
 //! The alerts' D1 statements.
 
 use pathstats_model::alerts::answers::{DeliveryShown, Found, HistoryQuery, LAST_DELIVERIES};
-use pathstats_model::alerts::delivery::{next_ms, Ending, Pending, DELETED_AT_ONCE};
-use pathstats_model::alerts::engine::RuleState;
+use pathstats_model::alerts::delivery::{next_ms, Ending, Pending, DELETED_AT_ONCE, LEASE_MS};
 use pathstats_model::alerts::notification::Notification;
+use pathstats_model::alerts::run::{AlertLog, Change, Loaded};
 use pathstats_model::alerts::sample::{slot, slots, Sample};
 use pathstats_model::alerts::silence::Silence;
 use pathstats_model::alerts::KEPT_MS;
@@ -22,28 +22,6 @@ const MAX_ROWS: u64 = 500;
 #[derive(Debug)]
 pub struct AlertStore {
     d1: D1Database,
-}
-
-/// What a run goes by.
-#[derive(Debug, Default)]
-pub struct Loaded {
-    /// States by rule, with their revisions. A rule that is not there is new, of revision 0.
-    pub states: Vec<(String, RuleState, u64)>,
-    /// Silences that hold.
-    pub silences: Vec<Silence>,
-}
-
-/// A state that changed, and what is to be told with it.
-#[derive(Debug)]
-pub struct Change {
-    /// The rule.
-    pub rule: String,
-    /// The new state.
-    pub state: RuleState,
-    /// The revision that it was made from.
-    pub revision: u64,
-    /// What is to be told.
-    pub notification: Option<Notification>,
 }
 
 #[derive(Deserialize)]
@@ -73,136 +51,6 @@ impl AlertStore {
     #[must_use]
     pub const fn new(d1: D1Database) -> Self {
         Self { d1 }
-    }
-
-    /// What a run goes by.
-    ///
-    /// # Errors
-    ///
-    /// When D1 cannot be read, or a state does not read: to take it for a new one would tell all anew.
-    pub async fn load(&self, now_ms: i64) -> Result<Loaded> {
-        let answers = self.d1.batch(vec![self.states()?, self.silences(now_ms)?]).await?;
-        let mut answers = answers.into_iter();
-        let states = answers.next().ok_or("D1 answered too little")?.results::<StateRow>()?;
-        let silences = answers.next().ok_or("D1 answered too little")?.results::<SilenceRow>()?;
-        let state = |row: StateRow| Ok((row.rule, serde_json::from_str(&row.state)?, row.revision));
-        Ok(Loaded {
-            states: states.into_iter().map(state).collect::<Result<_>>()?,
-            silences: silences.into_iter().map(silence).collect(),
-        })
-    }
-
-    /// Keeps a minute's sample, the states that changed with it, and what is to be told, in one
-    /// transaction: a state never says that people were told without the notification that tells them.
-    /// A state whose revision is another by now stays, and nothing is told of it. Without a receiver
-    /// notifications are kept as `unsent`. `writer` is a word of this run's own.
-    ///
-    /// # Errors
-    ///
-    /// When D1 refuses. All of it may still be written.
-    pub async fn commit(
-        &self,
-        sample: &Sample,
-        changes: &[Change],
-        has_receiver: bool,
-        writer: &str,
-    ) -> Result<()> {
-        const SAMPLE: &str = "INSERT INTO alert_samples (slot, at, sample) VALUES (?1, ?2, ?3) \
-             ON CONFLICT (slot) DO UPDATE SET at = excluded.at, sample = excluded.sample \
-             WHERE excluded.at > alert_samples.at";
-        const STATE: &str =
-            "INSERT INTO alert_states (rule, state, revision, writer) VALUES (?1, ?2, ?3 + 1, ?4) \
-             ON CONFLICT (rule) DO UPDATE SET state = excluded.state, revision = excluded.revision, \
-             writer = excluded.writer WHERE alert_states.revision = ?3";
-        // Only if it was this run that wrote the state.
-        const NOTIFICATION: &str =
-            "INSERT OR IGNORE INTO alert_notifications (at, rule, body, status, attempts, next_at) \
-             SELECT ?1, ?2, ?3, ?4, 0, ?1 FROM alert_states WHERE rule = ?2 AND revision = ?5 + 1 AND writer = ?6";
-        const OLD: &str = "DELETE FROM alert_notifications WHERE (at, rule) IN \
-             (SELECT at, rule FROM alert_notifications WHERE at < ?1 ORDER BY at LIMIT ?2)";
-        let at = integer(sample.at_ms);
-        let mut statements = vec![self.d1.prepare(SAMPLE).bind(&[
-            integer(slot(sample.at_ms)),
-            at.clone(),
-            sample.stored().into(),
-        ])?];
-        for change in changes {
-            let (rule, revision) = (change.rule.as_str(), count(change.revision));
-            let state = serde_json::to_string(&change.state)?;
-            let values = [rule.into(), state.into(), revision.clone(), writer.into()];
-            statements.push(self.d1.prepare(STATE).bind(&values)?);
-            if let Some(notification) = &change.notification {
-                let status = if has_receiver { "pending" } else { "unsent" };
-                let body = serde_json::to_string(notification)?;
-                let values = [at.clone(), rule.into(), body.into(), status.into(), revision, writer.into()];
-                statements.push(self.d1.prepare(NOTIFICATION).bind(&values)?);
-            }
-        }
-        if changes.iter().any(|change| change.notification.is_some()) {
-            let values = [integer(sample.at_ms - KEPT_MS), count(u64::from(DELETED_AT_ONCE))];
-            statements.push(self.d1.prepare(OLD).bind(&values)?);
-        }
-        self.d1.batch(statements).await?;
-        Ok(())
-    }
-
-    /// What waits to be sent, the oldest first. Nothing waits for more than a day.
-    ///
-    /// # Errors
-    ///
-    /// When D1 cannot be read.
-    pub async fn waiting(&self, now_ms: i64) -> Result<Vec<Pending>> {
-        #[derive(Deserialize)]
-        struct Row {
-            at: f64,
-            rule: String,
-            body: String,
-            attempts: u32,
-            next_at: f64,
-        }
-        const SELECT: &str = "SELECT at, rule, body, attempts, next_at FROM alert_notifications \
-             WHERE at > ?1 AND status = 'pending' ORDER BY at, rule LIMIT ?2";
-        let values = [integer(now_ms - 24 * 3_600_000), count(MAX_WAITING)];
-        let rows = self.d1.prepare(SELECT).bind(&values)?.all().await?.results::<Row>()?;
-        let pending = |row: Row| Pending {
-            at_ms: ms(row.at),
-            rule: row.rule,
-            attempts: row.attempts,
-            next_ms: ms(row.next_at),
-            body: row.body,
-        };
-        Ok(rows.into_iter().map(pending).collect())
-    }
-
-    /// Takes a notification for one attempt; `false` when another run has it. Until the attempt ends it is
-    /// not tried again before its back-off: the claim is the lease.
-    ///
-    /// # Errors
-    ///
-    /// When D1 refuses. It may still be claimed, and comes again after its back-off.
-    pub async fn claim(&self, pending: &Pending, now_ms: i64) -> Result<bool> {
-        const UPDATE: &str = "UPDATE alert_notifications SET attempts = attempts + 1, next_at = ?4 \
-             WHERE at = ?1 AND rule = ?2 AND status = 'pending' AND attempts = ?3";
-        let next = integer(next_ms(pending.attempts, now_ms));
-        let values = [integer(pending.at_ms), pending.rule.as_str().into(), pending.attempts.into(), next];
-        let done = self.d1.prepare(UPDATE).bind(&values)?.run().await?;
-        Ok(done.meta()?.and_then(|meta| meta.changes).unwrap_or(0) == 1)
-    }
-
-    /// Notes how an attempt ended. `attempts` is their number, this one among them: the end of an earlier
-    /// one, which comes late, changes nothing unless the receiver has it now.
-    ///
-    /// # Errors
-    ///
-    /// When D1 refuses. The notification then comes again after its back-off.
-    pub async fn end(&self, pending: &Pending, attempts: u32, ending: Ending, answer: &str) -> Result<()> {
-        const UPDATE: &str = "UPDATE alert_notifications SET status = ?4, answer = ?5 \
-             WHERE at = ?1 AND rule = ?2 AND status = 'pending' AND (attempts = ?3 OR ?4 = 'sent')";
-        let at = integer(pending.at_ms);
-        let rule = pending.rule.as_str().into();
-        let values = [at, rule, attempts.into(), ending.status().into(), answer.into()];
-        self.d1.prepare(UPDATE).bind(&values)?.run().await?;
-        Ok(())
     }
 
     /// How all stands.
@@ -333,6 +181,115 @@ impl AlertStore {
         const SELECT: &str = "SELECT rule, until, reason, by, created_at FROM alert_silences \
              WHERE until > ?1 ORDER BY rule LIMIT ?2";
         self.d1.prepare(SELECT).bind(&[integer(now_ms), count(MAX_ROWS)])
+    }
+}
+
+impl AlertLog for AlertStore {
+    type Error = worker::Error;
+
+    async fn load(&self, now_ms: i64) -> Result<Loaded> {
+        let answers = self.d1.batch(vec![self.states()?, self.silences(now_ms)?]).await?;
+        let mut answers = answers.into_iter();
+        let states = answers.next().ok_or("D1 answered too little")?.results::<StateRow>()?;
+        let silences = answers.next().ok_or("D1 answered too little")?.results::<SilenceRow>()?;
+        let state = |row: StateRow| Ok((row.rule, serde_json::from_str(&row.state)?, row.revision));
+        Ok(Loaded {
+            states: states.into_iter().map(state).collect::<Result<_>>()?,
+            silences: silences.into_iter().map(silence).collect(),
+        })
+    }
+
+    async fn commit(
+        &self,
+        sample: &Sample,
+        changes: &[Change],
+        has_receiver: bool,
+        writer: &str,
+    ) -> Result<()> {
+        const SAMPLE: &str = "INSERT INTO alert_samples (slot, at, sample) VALUES (?1, ?2, ?3) \
+             ON CONFLICT (slot) DO UPDATE SET at = excluded.at, sample = excluded.sample \
+             WHERE excluded.at > alert_samples.at";
+        const STATE: &str =
+            "INSERT INTO alert_states (rule, state, revision, writer) VALUES (?1, ?2, ?3 + 1, ?4) \
+             ON CONFLICT (rule) DO UPDATE SET state = excluded.state, revision = excluded.revision, \
+             writer = excluded.writer WHERE alert_states.revision = ?3";
+        // Only if it was this run that wrote the state.
+        const NOTIFICATION: &str =
+            "INSERT OR IGNORE INTO alert_notifications (at, rule, body, status, attempts, next_at, leased_until) \
+             SELECT ?1, ?2, ?3, ?4, 0, ?1, 0 FROM alert_states WHERE rule = ?2 AND revision = ?5 + 1 AND writer = ?6";
+        const OLD: &str = "DELETE FROM alert_notifications WHERE (at, rule) IN \
+             (SELECT at, rule FROM alert_notifications WHERE at < ?1 ORDER BY at LIMIT ?2)";
+        let at = integer(sample.at_ms);
+        let mut statements = vec![self.d1.prepare(SAMPLE).bind(&[
+            integer(slot(sample.at_ms)),
+            at.clone(),
+            sample.stored().into(),
+        ])?];
+        for change in changes {
+            let (rule, revision) = (change.rule.as_str(), count(change.revision));
+            let state = serde_json::to_string(&change.state)?;
+            let values = [rule.into(), state.into(), revision.clone(), writer.into()];
+            statements.push(self.d1.prepare(STATE).bind(&values)?);
+            if let Some(notification) = &change.notification {
+                let status = if has_receiver { "pending" } else { "unsent" };
+                let body = serde_json::to_string(notification)?;
+                let values = [at.clone(), rule.into(), body.into(), status.into(), revision, writer.into()];
+                statements.push(self.d1.prepare(NOTIFICATION).bind(&values)?);
+            }
+        }
+        if changes.iter().any(|change| change.notification.is_some()) {
+            let values = [integer(sample.at_ms - KEPT_MS), count(u64::from(DELETED_AT_ONCE))];
+            statements.push(self.d1.prepare(OLD).bind(&values)?);
+        }
+        self.d1.batch(statements).await?;
+        Ok(())
+    }
+
+    async fn waiting(&self, now_ms: i64) -> Result<Vec<Pending>> {
+        #[derive(Deserialize)]
+        struct Row {
+            at: f64,
+            rule: String,
+            body: String,
+            attempts: u32,
+            next_at: f64,
+            leased_until: f64,
+        }
+        const SELECT: &str =
+            "SELECT at, rule, body, attempts, next_at, leased_until FROM alert_notifications \
+             WHERE at > ?1 AND status = 'pending' ORDER BY at, rule LIMIT ?2";
+        let values = [integer(now_ms - 24 * 3_600_000), count(MAX_WAITING)];
+        let rows = self.d1.prepare(SELECT).bind(&values)?.all().await?.results::<Row>()?;
+        let pending = |row: Row| Pending {
+            at_ms: ms(row.at),
+            rule: row.rule,
+            attempts: row.attempts,
+            next_ms: ms(row.next_at),
+            leased_until_ms: ms(row.leased_until),
+            body: row.body,
+        };
+        Ok(rows.into_iter().map(pending).collect())
+    }
+
+    async fn claim(&self, pending: &Pending, minute_ms: i64, clock_ms: i64) -> Result<bool> {
+        const UPDATE: &str = "UPDATE alert_notifications SET attempts = attempts + 1, next_at = ?4, \
+             leased_until = ?5 WHERE at = ?1 AND rule = ?2 AND status = 'pending' AND attempts = ?3";
+        let next = integer(next_ms(pending.attempts, minute_ms));
+        let lease = integer(clock_ms + LEASE_MS);
+        let values =
+            [integer(pending.at_ms), pending.rule.as_str().into(), pending.attempts.into(), next, lease];
+        let done = self.d1.prepare(UPDATE).bind(&values)?.run().await?;
+        Ok(done.meta()?.and_then(|meta| meta.changes).unwrap_or(0) == 1)
+    }
+
+    async fn end(&self, pending: &Pending, attempts: u32, ending: Ending, answer: &str) -> Result<()> {
+        const UPDATE: &str = "UPDATE alert_notifications SET status = ?4, answer = ?5, leased_until = 0 \
+             WHERE at = ?1 AND rule = ?2 AND status = 'pending' AND (attempts = ?3 OR ?4 = 'sent')";
+        let at = integer(pending.at_ms);
+        let rule = pending.rule.as_str().into();
+        let values = [at, rule, attempts.into(), ending.status().into(), answer.into()];
+        self.d1.prepare(UPDATE).bind(&values)?.run().await?;
+        Ok(())
     }
 }
 

@@ -4,6 +4,7 @@ use core::time::Duration;
 
 use futures_util::StreamExt;
 use pathstats_model::alerts::notification::Notification;
+use pathstats_model::alerts::run::{Attempt, Receiver};
 use pathstats_model::alerts::webhook::{
     Endpoint, ID_HEADER, MAX_ANSWER_BYTES, SIGNATURE_HEADER, TIMEOUT_MS, TIMESTAMP_HEADER,
 };
@@ -13,18 +14,19 @@ use worker::{
 
 use crate::clock::{now_ms, within};
 
-/// What an attempt came to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Attempt {
-    /// Whether the receiver has it: a status of 200 to 299.
-    pub taken: bool,
-    /// What may be told of its answer.
-    pub answer: String,
+/// The receiver of the configuration.
+#[derive(Debug)]
+pub struct Webhook<'a>(pub &'a Endpoint);
+
+impl Receiver for Webhook<'_> {
+    async fn send(&self, notification: &Notification) -> Attempt {
+        send(self.0, notification).await
+    }
 }
 
 /// Sends once. Sent again it has the same id, so that a receiver can drop what it has. No error of the
 /// platform is told or logged: it may hold the address, which is a secret.
-pub async fn send(endpoint: &Endpoint, notification: &Notification) -> Attempt {
+async fn send(endpoint: &Endpoint, notification: &Notification) -> Attempt {
     let abort = AbortController::default();
     let signal = abort.signal();
     let exchange = async {

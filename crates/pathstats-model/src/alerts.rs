@@ -8,6 +8,7 @@
 //! | when a rule fires, reminds and resolves | [`engine`] |
 //! | what is sent, and how it is signed | [`notification`], [`webhook`] |
 //! | what is sent again, and when it is given up | [`delivery`] |
+//! | the steps of a minute, and what if one dies between them | [`run`] |
 //! | what holds notifications back | [`silence`] |
 //! | what is known when the database is not | [`outage`] |
 //! | what the API answers | [`answers`] |
@@ -22,6 +23,7 @@ pub mod measure;
 pub mod notification;
 pub mod outage;
 pub mod rules;
+pub mod run;
 pub mod sample;
 pub mod silence;
 pub mod webhook;

@@ -5,11 +5,13 @@ use pathstats_edge::alert_store::AlertStore;
 use pathstats_edge::bindings::{EnvVariables, D1};
 use pathstats_edge::clock::now_ms;
 use pathstats_edge::http::{self, read_body, Body};
-use pathstats_edge::{telemetry, webhook};
+use pathstats_edge::telemetry;
+use pathstats_edge::webhook::Webhook;
 use pathstats_model::access::Identity;
 use pathstats_model::alerts::answers::{AlertTest, AlertsAnswer, HistoryQuery, Unsilenced};
 use pathstats_model::alerts::config::AlertConfig;
 use pathstats_model::alerts::notification::Notification;
+use pathstats_model::alerts::run::Receiver as _;
 use pathstats_model::alerts::silence::{ShownSilence, SilenceOrder, UnsilenceOrder, MAX_ORDER_BYTES};
 use pathstats_model::api::given::Given;
 use pathstats_model::config::ConfigError;
@@ -103,7 +105,7 @@ pub async fn test(identity: Option<&Identity>, env: &Env) -> Result<Response> {
     };
     let by = identity.map_or("unknown", |identity| identity.name.as_str());
     let notification = Notification::test(by, now_ms(), &config.place);
-    let attempt = webhook::send(endpoint, &notification).await;
+    let attempt = Webhook(endpoint).send(&notification).await;
     http::json(200, &AlertTest { delivered: attempt.taken, answer: attempt.answer, id: notification.id })
 }
 

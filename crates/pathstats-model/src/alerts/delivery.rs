@@ -11,6 +11,10 @@ pub const MAX_ATTEMPTS: u32 = 12;
 /// Longest wait between two attempts, in seconds. What is new of a rule waits for what is older.
 const MAX_WAIT_SECONDS: u32 = 900;
 
+/// How long the claim of an attempt holds by the clock, in milliseconds: far longer than a receiver may take,
+/// and over when the next minute begins. A run of an earlier minute that comes late may meet this minute's.
+pub const LEASE_MS: i64 = 45_000;
+
 /// Ended notifications that are too old and go when new ones come: more go than come.
 pub const DELETED_AT_ONCE: u32 = 50;
 
@@ -23,8 +27,10 @@ pub struct Pending {
     pub rule: String,
     /// Attempts so far.
     pub attempts: u32,
-    /// Not to be tried before this.
+    /// Not to be tried in a minute before this.
     pub next_ms: i64,
+    /// An attempt is under way until this moment, if it did not die. 0: none is.
+    pub leased_until_ms: i64,
     /// The [`Notification`](super::notification::Notification), as JSON.
     pub body: String,
 }
@@ -62,10 +68,10 @@ impl Ending {
     }
 }
 
-/// Those to be sent now, given all that wait, the oldest first. Of a rule only the oldest: nobody hears of
-/// an end before the beginning.
+/// Those to be sent in this minute, at this moment of the clock, given all that wait, the oldest first. Of a
+/// rule only the oldest: nobody hears of an end before the beginning.
 #[must_use]
-pub fn due(waiting: Vec<Pending>, now_ms: i64) -> Vec<Pending> {
+pub fn due(waiting: Vec<Pending>, minute_ms: i64, clock_ms: i64) -> Vec<Pending> {
     let mut rules: Vec<String> = Vec::new();
     let mut due = Vec::new();
     for pending in waiting {
@@ -73,15 +79,16 @@ pub fn due(waiting: Vec<Pending>, now_ms: i64) -> Vec<Pending> {
             continue;
         }
         rules.push(pending.rule.clone());
-        if pending.next_ms <= now_ms && due.len() < MAX_AT_ONCE {
+        let is_due = pending.next_ms <= minute_ms && pending.leased_until_ms <= clock_ms;
+        if is_due && due.len() < MAX_AT_ONCE {
             due.push(pending);
         }
     }
     due
 }
 
-/// When a notification is tried again if the attempt that begins now does not end.
+/// The minute in which a notification is tried again if the receiver does not take it in this one.
 #[must_use]
-pub fn next_ms(attempts_before: u32, now_ms: i64) -> i64 {
-    now_ms + i64::from(delay_seconds(60, attempts_before).min(MAX_WAIT_SECONDS)) * 1_000
+pub fn next_ms(attempts_before: u32, minute_ms: i64) -> i64 {
+    minute_ms + i64::from(delay_seconds(60, attempts_before).min(MAX_WAIT_SECONDS)) * 1_000
 }

@@ -33,6 +33,20 @@ pub enum Step {
     Seal,
     /// An object deletes itself.
     Delete,
+    /// The alerts' cron reads states and silences.
+    LoadAlerts,
+    /// It keeps a minute: sample, states, notifications.
+    CommitAlerts,
+    /// It reads what waits to be sent.
+    ReadNotifications,
+    /// It claims a notification.
+    ClaimNotification,
+    /// It sends one; persisting means that the receiver's answer alone is lost.
+    SendNotification,
+    /// It notes how an attempt ended.
+    EndNotification,
+    /// The platform kills the alerts' cron before or behind one of its steps.
+    KillCron,
     /// The platform evicts an object between two awaits of its alarm, which goes on.
     Evict,
     /// The platform kills an object between two awaits of its alarm, which ends there.

@@ -7,6 +7,7 @@
     reason = "a broken world shall stop its test"
 )]
 
+pub mod alerts;
 pub mod database;
 pub mod events;
 pub mod executor;

@@ -166,7 +166,14 @@ fn the_configuration_is_checked_and_secrets_are_not_told() {
 }
 
 fn pending(rule: &str, minute: i64, attempts: u32, next: i64) -> Pending {
-    Pending { at_ms: at(minute), rule: rule.to_owned(), attempts, next_ms: at(next), body: String::new() }
+    Pending {
+        at_ms: at(minute),
+        rule: rule.to_owned(),
+        attempts,
+        next_ms: at(next),
+        leased_until_ms: 0,
+        body: String::new(),
+    }
 }
 
 #[test]
@@ -174,12 +181,18 @@ fn of_a_rule_the_oldest_is_sent_and_the_others_wait_for_it() {
     let waiting =
         vec![pending("a", 0, 1, 5), pending("b", 1, 0, 1), pending("a", 2, 0, 2), pending("b", 3, 0, 3)];
     let names = |minute| {
-        due(waiting.clone(), at(minute)).iter().map(|p| (p.rule.clone(), p.at_ms)).collect::<Vec<_>>()
+        due(waiting.clone(), at(minute), at(minute))
+            .iter()
+            .map(|p| (p.rule.clone(), p.at_ms))
+            .collect::<Vec<_>>()
     };
     assert_eq!(names(3), [("b".to_owned(), at(1))]);
     assert_eq!(names(5), [("a".to_owned(), at(0)), ("b".to_owned(), at(1))]);
     let many: Vec<Pending> = (0..30).map(|n| pending(&format!("r{n}"), 0, 0, 0)).collect();
-    assert_eq!(due(many, at(0)).len(), MAX_AT_ONCE);
+    assert_eq!(due(many, at(0), at(0)).len(), MAX_AT_ONCE);
+    let leased = vec![Pending { leased_until_ms: at(7) + 1, ..pending("a", 0, 1, 5) }, pending("a", 2, 0, 2)];
+    assert_eq!(due(leased.clone(), at(7), at(7)), []);
+    assert_eq!(due(leased, at(7), at(7) + 1).len(), 1);
 }
 
 #[test]
