@@ -107,7 +107,7 @@ impl AlertStore {
             states: states.into_iter().map(state).collect::<Result<_>>()?,
             silences: silences.into_iter().map(silence).collect(),
             deliveries: deliveries.into_iter().map(delivery).collect::<Result<_>>()?,
-            newest: newest.into_iter().next().map(sample).transpose()?,
+            newest: newest.first().map(sample).transpose()?,
         })
     }
 
@@ -134,7 +134,7 @@ impl AlertStore {
                 count((wanted - found.len()) as u64),
             ];
             let rows = self.d1.prepare(SELECT).bind(&values)?.all().await?.results::<SampleRow>()?;
-            for row in rows {
+            for row in &rows {
                 found.push(sample(row)?);
             }
         }
@@ -303,7 +303,7 @@ fn silence(row: SilenceRow) -> Silence {
     }
 }
 
-fn sample(row: SampleRow) -> Result<Sample> {
+fn sample(row: &SampleRow) -> Result<Sample> {
     Sample::from_stored(ms(row.at), &row.sample).map_err(|error| error.to_string().into())
 }
 
