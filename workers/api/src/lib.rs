@@ -11,7 +11,6 @@
 //! | the archive, retention, capacity, export | [`archiver`], and on to that Worker |
 //! | `/admin/dead-letters…` | [`dead_letters`], and to the consumer what changes them |
 //! | `/admin/health`, `/admin/metrics` | [`admin_health`] |
-//! | `/admin/health` | [`admin_health`] |
 //! | `/admin/alerts…`, and the cron of every minute | [`alerts`] |
 //! | `/health` | [`health`] |
 //! | whatever changes something | [`gate`] first: who may, and the audit |
