@@ -3,9 +3,9 @@
 //! Everything here does I/O and decides nothing. It is tested inside workerd with real bindings.
 
 pub mod access;
-pub mod analytics;
 pub mod alert_run;
 pub mod alert_store;
+pub mod analytics;
 pub mod answer_cache;
 pub mod archive_rows;
 pub mod archive_store;

@@ -22,8 +22,8 @@
 
 pub mod access;
 pub mod aggregator;
-pub mod analytics;
 pub mod alerts;
+pub mod analytics;
 pub mod api;
 pub mod audit;
 pub mod backoff;
