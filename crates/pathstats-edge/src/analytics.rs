@@ -13,7 +13,7 @@ pub fn write(env: &Env, point: &DataPoint) {
     let written = env.analytics_engine(TRAFFIC_ANALYTICS).and_then(|dataset| {
         let blobs = point.blobs.iter().map(String::as_str).collect::<Vec<_>>();
         AnalyticsEngineDataPointBuilder::new()
-            .indexes(&[point.index])
+            .indexes([point.index])
             .blobs(blobs)
             .doubles(point.doubles.clone())
             .write_to(&dataset)
