@@ -15,6 +15,7 @@
 //! | how long things stay | [`retention`], [`rollup`], [`capacity`] |
 //! | what could not be counted, and trying it again | [`dead_letters`] |
 //! | whether all is well, and who is told when it is not | [`health`], [`alerts`] |
+//! | what Prometheus and Analytics Engine are told | [`exposition`], [`analytics`] |
 //! | what crosses between Workers | [`calls`], [`problem`] |
 //! | what every HTTP answer has in common | [`http`] |
 //! | who may do what, and what was done | [`access`], [`audit`] |
