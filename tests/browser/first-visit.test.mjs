@@ -135,9 +135,17 @@ test("a part that does not answer is told with what to do, and the id of the req
     await until(async () => (await page.getByRole("alert").count()) === 0, { what: "the alert is gone" });
   }));
 
-test("the first picture comes within a second", () =>
+test("the first picture waits for no answer", (t) =>
   at("", async (page) => {
     await page.getByTestId("top-paths").waitFor();
-    const paint = await page.evaluate(() => performance.getEntriesByName("first-contentful-paint")[0]?.startTime);
-    assert.ok(paint < 1_000, `${paint} ms`);
+    // Everything but the page and its own files is held until the end.
+    const held = [];
+    await page.route("**/*", (route) => (["fetch", "xhr"].includes(route.request().resourceType()) ? held.push(route) : route.continue()));
+    await page.reload({ waitUntil: "commit" });
+    const paint = await page.waitForFunction(() => performance.getEntriesByName("first-contentful-paint")[0]?.startTime);
+    await until(() => held.length > 0, { what: "the page asks for figures" });
+    t.diagnostic(`first contentful paint after ${(await paint.jsonValue()).toFixed(0)} ms`);
+    await Promise.all(held.splice(0).map((route) => route.continue()));
+    await page.unroute("**/*");
+    await page.getByTestId("top-paths").waitFor();
   }));

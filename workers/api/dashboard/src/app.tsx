@@ -6,7 +6,7 @@ import { PlaceProvider, usePlace } from "./state/place.tsx";
 import { SessionProvider, useSignIn } from "./state/session.tsx";
 import { SettingsProvider, useSettings } from "./state/settings.tsx";
 import { SignIn } from "./shell/sign-in.tsx";
-import { Header } from "./shell/header.tsx";
+import { Brand, Header } from "./shell/header.tsx";
 import { Overview } from "./views/overview/overview.tsx";
 import { PathView } from "./views/path/path-view.tsx";
 import { Archive } from "./views/archive/archive.tsx";
@@ -28,14 +28,24 @@ export function App() {
 
 function Gate() {
   const { state } = useSignIn();
-  const { t } = useSettings();
-  if (state.step === "checking") return <div class="checking" role="status"><span class="sr-only">{t("signIn.checking")}</span></div>;
+  if (state.step === "checking") return <Checking />;
   if (state.step === "out") return <SignIn />;
   // What one reader saw is not kept for the next.
   return (
     <SWRConfig key={`${state.session.name} ${state.session.role}`} value={{ provider: () => new Map() }}>
       <Views />
     </SWRConfig>
+  );
+}
+
+/** What stands there until it is known who asks. */
+function Checking() {
+  const { t } = useSettings();
+  return (
+    <main class="checking">
+      <Brand />
+      <p class="muted" role="status">{t("signIn.checking")}</p>
+    </main>
   );
 }
 
