@@ -1,5 +1,6 @@
 //! `pathstats`, the command line: replays access logs into `POST /collect`, generates realistic
-//! traffic, reads archives and restores from them, and tries rules of alerts on history.
+//! traffic, reads archives and restores from them, tries rules of alerts on history, and tells what a
+//! load costs.
 
 mod alerts;
 mod archive;
@@ -13,6 +14,7 @@ mod progress;
 mod replay;
 mod restore;
 mod secrets;
+mod simulate;
 
 use std::process::ExitCode;
 
@@ -31,7 +33,8 @@ Examples:
   pathstats replay --shift-to now '/var/log/nginx/access.log*'
   pathstats archive verify backup/
   pathstats restore --to https://stats.example.com backup/
-  pathstats alerts backtest --rules draft.json --url https://stats.example.com"
+  pathstats alerts backtest --rules draft.json --url https://stats.example.com
+  pathstats simulate --events-per-day 10000000"
 )]
 struct Cli {
     #[command(subcommand)]
@@ -45,6 +48,7 @@ enum Command {
     Archive(archive::ArchiveArgs),
     Restore(restore::RestoreArgs),
     Alerts(alerts::AlertsArgs),
+    Simulate(simulate::SimulateArgs),
 }
 
 fn main() -> ExitCode {
@@ -63,6 +67,7 @@ fn main() -> ExitCode {
         Command::Archive(args) => archive::run(&args).map(ExitCode::from),
         Command::Restore(args) => restore::run(&args).map(ExitCode::from),
         Command::Alerts(args) => alerts::run(&args).map(ExitCode::from),
+        Command::Simulate(args) => simulate::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Generate(args) => generate::run(&args).map(|()| ExitCode::SUCCESS),
     };
     result.unwrap_or_else(|failure| {

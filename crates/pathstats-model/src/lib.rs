@@ -16,6 +16,7 @@
 //! | what could not be counted, and trying it again | [`dead_letters`] |
 //! | whether all is well, and who is told when it is not | [`health`], [`alerts`] |
 //! | what Prometheus and Analytics Engine are told | [`exposition`], [`analytics`] |
+//! | what it costs, how far it goes | [`cost`] |
 //! | what crosses between Workers | [`calls`], [`problem`] |
 //! | what every HTTP answer has in common | [`http`] |
 //! | who may do what, and what was done | [`access`], [`audit`] |
@@ -35,6 +36,7 @@ pub mod cells;
 pub mod client_ip;
 pub mod clients;
 pub mod config;
+pub mod cost;
 pub mod dead_letters;
 pub mod event;
 pub mod event_id;

@@ -11,7 +11,7 @@ mod list;
 mod members;
 pub mod source;
 mod stats;
-mod table;
+pub mod table;
 pub mod verify;
 
 use clap::{Args, Subcommand};

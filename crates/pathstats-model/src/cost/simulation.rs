@@ -1,0 +1,275 @@
+//! A load, played through the decisions of the Workers: when a batch is full, when an object flushes, when the
+//! snapshot is rebuilt and a total made. What is decided here is decided by the product's own code
+//! ([`Cadence`](crate::cadence::Cadence), [`Coalescer`](crate::snapshot::Coalescer)); what a step costs is in
+//! [`measured`].
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+use rustc_hash::FxHashMap;
+
+use super::operations::{Operation, Operations};
+use super::workload::{Settings, Workload};
+use crate::hour::HOUR_MS;
+use crate::limits::{HEARTBEAT_MS, QUEUE_BILLING_UNIT_BYTES};
+use crate::snapshot::SnapshotReason;
+use draw::{Draws, Paths};
+use object::Object;
+use upkeep::Upkeep;
+
+pub mod draw;
+pub mod measured;
+pub mod object;
+mod upkeep;
+
+/// The part of a day that is played.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Window {
+    /// Events a second.
+    pub per_second: f64,
+    /// How long events come, in milliseconds; an hour at most.
+    pub length_ms: i64,
+    /// Whether everything that is set off is played to its end, the snapshot and totals among it. Otherwise these
+    /// stop with the window, since the next one goes on with them.
+    pub drain: bool,
+    /// Rows of the hours before that a snapshot reads.
+    pub rows_before: u64,
+}
+
+/// What came of it.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Outcome {
+    /// What the Workers did.
+    pub operations: Operations,
+    /// Batches taken in.
+    pub batches: u64,
+    /// Messages in them.
+    pub messages: u64,
+    /// Objects that counted anything: rows of path and hour.
+    pub objects: u64,
+    /// Calls of the busiest one.
+    pub busiest_calls: u64,
+    /// Rows in the objects' logs.
+    pub updates: u64,
+    /// Rows written to the database by objects.
+    pub flushes: u64,
+    /// Snapshots.
+    pub rebuilds: u64,
+}
+
+/// An object, and when its alarm rings.
+#[derive(Debug, Default)]
+struct Placed {
+    object: Object,
+    alarm_ms: Option<i64>,
+}
+
+struct World<'a> {
+    workload: &'a Workload,
+    settings: &'a Settings,
+    window: Window,
+    paths: Paths,
+    draws: Draws,
+    objects: FxHashMap<u64, Placed>,
+    alarms: BinaryHeap<Reverse<(i64, u64)>>,
+    upkeep: Upkeep,
+    beat_ms: Option<i64>,
+    /// Path and hour of each event of a batch.
+    scratch: Vec<u64>,
+    out: Outcome,
+}
+
+/// Plays a window of a load from objects that are all new, as they are when an hour begins.
+#[must_use]
+pub fn play(workload: &Workload, settings: &Settings, window: Window) -> Outcome {
+    let paths = Paths::new(workload.paths, workload.popularity);
+    let mut world = World {
+        workload,
+        settings,
+        window,
+        upkeep: Upkeep::new(settings, &paths, window.rows_before),
+        paths,
+        draws: Draws::new(20_251_015),
+        objects: FxHashMap::default(),
+        alarms: BinaryHeap::new(),
+        beat_ms: None,
+        scratch: Vec::new(),
+        out: Outcome::default(),
+    };
+    world.run();
+    let mut out = world.out;
+    out.objects = world.objects.len() as u64;
+    out.updates = world.objects.values().map(|placed| placed.object.updates).sum();
+    out.busiest_calls = world.objects.values().map(|placed| placed.object.updates).max().unwrap_or(0);
+    out.rebuilds = world.upkeep.rebuilds();
+    out
+}
+
+/// What a message is billed as.
+#[must_use]
+pub fn units_of_message(workload: &Workload) -> u64 {
+    let bytes = u64::from(workload.events_per_message) * u64::from(workload.bytes_per_event);
+    bytes.div_ceil(QUEUE_BILLING_UNIT_BYTES as u64).max(1)
+}
+
+impl World<'_> {
+    fn count(&mut self, operation: Operation, more: u64) {
+        self.out.operations.add(operation, more);
+    }
+
+    fn run(&mut self) {
+        let load = self.workload;
+        let per_request = u64::from(load.events_per_message) * u64::from(load.messages_per_request);
+        #[allow(clippy::cast_precision_loss, reason = "counts far below 2^53")]
+        let gap_ms = per_request as f64 / self.window.per_second * 1_000.0;
+        #[allow(
+            clippy::cast_possible_truncation,
+            clippy::cast_precision_loss,
+            clippy::cast_sign_loss,
+            reason = "an hour's requests are far below 2^53"
+        )]
+        let requests = (self.window.length_ms as f64 / gap_ms).round() as u64;
+        let (mut waiting, mut since_ms) = (0_u32, 0_i64);
+        for number in 0..requests {
+            #[allow(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "within an hour")]
+            let now = (number as f64 * gap_ms) as i64;
+            if waiting > 0 && since_ms + self.settings.batch_wait_ms <= now {
+                self.batch(waiting, since_ms + self.settings.batch_wait_ms);
+                waiting = 0;
+            }
+            self.count(Operation::WorkerRequests, 1);
+            self.count(Operation::QueueWrites, u64::from(load.messages_per_request) * units_of_message(load));
+            if waiting == 0 {
+                since_ms = now;
+            }
+            waiting += load.messages_per_request;
+            while waiting >= self.settings.batch_messages {
+                self.batch(self.settings.batch_messages, now);
+                waiting -= self.settings.batch_messages;
+                since_ms = now;
+            }
+        }
+        if waiting > 0 {
+            self.batch(waiting, since_ms + self.settings.batch_wait_ms);
+        }
+        self.ring_until(i64::MAX);
+    }
+
+    /// A batch is taken in.
+    fn batch(&mut self, messages: u32, now: i64) {
+        self.ring_until(now);
+        let units = u64::from(messages) * units_of_message(self.workload);
+        let events = messages * self.workload.events_per_message;
+        self.out.batches += 1;
+        self.out.messages += u64::from(messages);
+        self.count(Operation::WorkerRequests, 1);
+        self.count(Operation::QueueReads, units);
+        self.count(Operation::QueueDeletes, units);
+        self.count(Operation::Events, u64::from(events));
+        self.count(Operation::D1Queries, 1);
+        self.count(Operation::D1RowsRead, u64::from(events) * measured::READ_TO_STORE_AN_EVENT);
+        self.count(Operation::D1RowsWritten, u64::from(events));
+        if self.beat_ms.is_none_or(|last| now - last >= HEARTBEAT_MS) {
+            self.beat_ms = Some(now);
+            self.count(Operation::KvReads, 1);
+            self.count(Operation::KvWrites, 1);
+        }
+        let mut keys = core::mem::take(&mut self.scratch);
+        keys.clear();
+        for _ in 0..events {
+            let path = self.paths.draw(&mut self.draws);
+            let is_late = self.workload.late_share > 0.0 && self.draws.share() < self.workload.late_share;
+            let hours = if is_late { 1 + self.draws.below(self.workload.late_hours) } else { 0 };
+            keys.push(u64::from(hours) << 32 | u64::from(path));
+            self.upkeep.counted(path);
+        }
+        keys.sort_unstable();
+        keys.dedup();
+        for key in &keys {
+            self.call(*key, now);
+        }
+        self.scratch = keys;
+    }
+
+    /// A group is counted by its object.
+    fn call(&mut self, key: u64, now: i64) {
+        let placed = self.objects.entry(key).or_default();
+        let is_new = placed.object.updates == 0;
+        let woken = placed.object.wake(now);
+        let alarm = placed.object.update(self.settings.cadence, now);
+        if let Some(at) = alarm {
+            placed.alarm_ms = Some(at);
+            self.alarms.push(Reverse((at, key)));
+        }
+        let ops = &mut self.out.operations;
+        ops.add(Operation::ObjectRequests, 1);
+        ops.add(Operation::ObjectMs, measured::CALL_MS);
+        ops.add(Operation::ObjectRowsWritten, 1 + u64::from(alarm.is_some()));
+        if let Some(rows) = woken {
+            ops.add(Operation::ObjectRowsRead, measured::rows_to_wake(rows, is_new));
+        }
+        if is_new {
+            ops.add(Operation::ObjectRowsRead, measured::ROWS_READ_TO_CREATE);
+            ops.add(Operation::ObjectRowsWritten, measured::ROWS_WRITTEN_TO_CREATE);
+        }
+    }
+
+    /// Every alarm up to `until`, in order.
+    fn ring_until(&mut self, until: i64) {
+        loop {
+            let object = self.alarms.peek().map(|Reverse((at, _))| *at);
+            let ends =
+                self.window.drain || self.upkeep.alarm_ms().is_none_or(|at| at <= self.window.length_ms);
+            let snapshot = self.upkeep.alarm_ms().filter(|_| ends);
+            match (object, snapshot) {
+                (Some(at), Some(other)) if other <= at && other <= until => self.rebuild(other),
+                (None, Some(other)) if other <= until => self.rebuild(other),
+                (Some(at), _) if at <= until => self.ring(),
+                _ => return,
+            }
+        }
+    }
+
+    fn rebuild(&mut self, now: i64) {
+        self.upkeep.alarm(now, &mut self.out.operations);
+    }
+
+    /// An object's alarm.
+    fn ring(&mut self) {
+        let Some(Reverse((now, key))) = self.alarms.pop() else { return };
+        let Some(placed) = self.objects.get_mut(&key).filter(|placed| placed.alarm_ms == Some(now)) else {
+            return;
+        };
+        placed.alarm_ms = None;
+        let woken = placed.object.wake(now);
+        let flush = placed.object.alarm(now);
+        let ops = &mut self.out.operations;
+        ops.add(Operation::ObjectRequests, 1);
+        ops.add(Operation::ObjectMs, measured::FLUSH_MS);
+        if let Some(rows) = woken {
+            ops.add(Operation::ObjectRowsRead, measured::rows_to_wake(rows, false));
+        }
+        let Some(flush) = flush else { return };
+        self.out.flushes += 1;
+        // The checkpoint, and the alarm for the seal.
+        ops.add(Operation::ObjectRowsWritten, 2);
+        ops.add(Operation::ObjectRowsRead, measured::ROWS_READ_TO_CHECKPOINT);
+        ops.add(Operation::D1Queries, 1);
+        ops.add(
+            Operation::D1RowsRead,
+            if flush.first { measured::READ_TO_ADD_A_ROW } else { measured::READ_TO_FLUSH },
+        );
+        ops.add(Operation::D1RowsWritten, 1);
+        #[allow(clippy::cast_possible_truncation, reason = "a path is the lower half of the key")]
+        let (hours, path) = ((key >> 32) as u32, key as u32);
+        let reason = if flush.asks { SnapshotReason::TenthUpdate } else { SnapshotReason::Flush };
+        self.upkeep.flushed(hours, path, flush.first, now, ops);
+        self.upkeep.ask(reason, now, ops);
+    }
+}
+
+/// An hour: the longest window.
+pub const LONGEST_MS: i64 = HOUR_MS;
+
+#[cfg(test)]
+mod tests;

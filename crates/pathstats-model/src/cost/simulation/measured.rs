@@ -1,0 +1,106 @@
+//! What one step costs, measured in the local runtime.
+//!
+//! Rows are counted by SQLite itself, locally as in production, so these figures hold there; times do not, and are
+//! told to be estimates. To measure them again: `node --test tests/e2e/cost.test.mjs` prints what was metered beside
+//! what is said here, operation by operation.
+
+use crate::cost::operations::{Operation, Operations};
+
+/// Rows that D1 reads to store an event: its place in the parameter.
+pub const READ_TO_STORE_AN_EVENT: u64 = 1;
+/// Rows that D1 reads to add an hourly row, with what the triggers look up.
+pub const READ_TO_ADD_A_ROW: u64 = 3;
+/// The same to write it anew.
+pub const READ_TO_FLUSH: u64 = 3;
+/// Rows read to rank an hourly row for the snapshot.
+pub const READ_TO_RANK_A_ROW: u64 = 1;
+/// Rows read for each path that is listed.
+pub const READ_TO_LIST_A_PATH: u64 = 1;
+/// Rows read to look for the sketches of one path in one hour.
+pub const READ_TO_SEEK: u64 = 1;
+/// Rows read when they are there.
+pub const READ_TO_FIND: u64 = 1;
+/// Rows read for each period that waits for its total.
+pub const READ_TO_LIST_A_TOTAL: u64 = 2;
+/// Rows read to learn the length of a row's sketches.
+pub const READ_TO_MEASURE_A_ROW: u64 = 1;
+/// Rows read to merge a row into a total.
+pub const READ_TO_MERGE_A_ROW: u64 = 1;
+/// Rows read to begin a total, write it, and note that it is made.
+pub const READ_TO_END_A_TOTAL: u64 = 3;
+
+/// Rows that an object reads when it looks whether it has a log.
+const ROWS_READ_TO_LOOK: u64 = 1;
+/// Rows that an object reads to make its table.
+pub const ROWS_READ_TO_CREATE: u64 = 0;
+/// Rows that it writes for it.
+pub const ROWS_WRITTEN_TO_CREATE: u64 = 1;
+/// Rows that it reads to replace its checkpoint.
+pub const ROWS_READ_TO_CHECKPOINT: u64 = 0;
+
+/// Rows that an object reads when it begins: whether it has a log, and all of it.
+#[must_use]
+pub const fn rows_to_wake(rows: u64, is_new: bool) -> u64 {
+    if is_new {
+        0
+    } else {
+        ROWS_READ_TO_LOOK + rows
+    }
+}
+
+/// How long a call of an object takes, in milliseconds. An estimate: locally it is below the clock's step.
+pub const CALL_MS: u64 = 5;
+/// How long an alarm takes that writes to D1. An estimate.
+pub const FLUSH_MS: u64 = 50;
+/// How long a snapshot takes beside what it reads. An estimate.
+pub const REBUILD_MS: u64 = 100;
+/// Rows that D1 reads in a millisecond. An estimate.
+pub const ROWS_READ_A_MS: u64 = 1_000;
+
+/// Rows that the archive reads of an event's day for each event. `docs/measurements.md`, The archive.
+pub const ARCHIVE_READ_PER_EVENT: f64 = 2.04;
+/// Rows that it deletes, and the index of its pages.
+pub const ARCHIVE_WRITTEN_PER_EVENT: f64 = 1.0003;
+/// Bytes of the file for each event.
+pub const ARCHIVE_BYTES_PER_EVENT: f64 = 25.6;
+/// `ARCHIVE_PART_MIB`: a smaller file is put at once.
+pub const PART_BYTES: f64 = 5.0 * 1_048_576.0;
+/// Bytes that are read back at once.
+pub const ARCHIVE_READ_BYTES: f64 = 2.0 * 1_048_576.0;
+/// Queries of one cron that finds nothing to do.
+pub const QUERIES_OF_A_CRON: f64 = 8.0;
+
+/// Bytes of a raw event in D1: its columns, and the tree's own.
+pub const RAW_ROW_BYTES: f64 = 200.0;
+/// Bytes of the columns of an hourly or daily row beside its sketches.
+pub const ROW_BYTES: f64 = 180.0;
+/// Bytes of an object with nothing in it. Source: Durable Objects FAQ, "approximately 12 KB".
+pub const OBJECT_BYTES: f64 = 12_000.0;
+
+/// How long a batch takes beside its events: the database and the objects, one after the other, each a call over
+/// the network. An estimate.
+pub const BATCH_SECONDS: f64 = 0.15;
+/// How long each event of a batch takes. An estimate.
+pub const EVENT_SECONDS: f64 = 0.000_05;
+/// How long a database is busy with a query. Source: D1 limits, "1 ms ... 1,000 queries per second"; most of ours
+/// write one row.
+pub const D1_QUERY_SECONDS: f64 = 0.000_5;
+/// The same with each row written. An estimate by `just bench collect`.
+pub const D1_ROW_WRITTEN_SECONDS: f64 = 0.000_01;
+/// The same with each row read.
+pub const D1_ROW_READ_SECONDS: f64 = 0.000_001;
+
+/// Processor time of a request to the producer, a batch of the queue or a cron, in microseconds. An estimate:
+/// `just bench` shows some 3 ms for a batch of one group, with what the runtime itself takes.
+const CPU_US_PER_REQUEST: u64 = 1_000;
+/// The same of each event: it is decoded, stored and packed.
+const CPU_US_PER_EVENT: u64 = 30;
+
+/// Processor time that so many operations took, in milliseconds. An estimate: no Worker can measure its own.
+#[must_use]
+pub fn worker_cpu_ms(operations: &Operations) -> u64 {
+    let requests = operations.get(Operation::WorkerRequests);
+    let events = operations.get(Operation::Events);
+    (requests.saturating_mul(CPU_US_PER_REQUEST).saturating_add(events.saturating_mul(CPU_US_PER_EVENT)))
+        / 1_000
+}
