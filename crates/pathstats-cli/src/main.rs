@@ -5,6 +5,7 @@
 mod alerts;
 mod archive;
 mod clock;
+mod cost;
 mod failure;
 mod formats;
 mod generate;
@@ -49,6 +50,7 @@ enum Command {
     Restore(restore::RestoreArgs),
     Alerts(alerts::AlertsArgs),
     Simulate(simulate::SimulateArgs),
+    Cost(cost::CostArgs),
 }
 
 fn main() -> ExitCode {
@@ -68,6 +70,7 @@ fn main() -> ExitCode {
         Command::Restore(args) => restore::run(&args).map(ExitCode::from),
         Command::Alerts(args) => alerts::run(&args).map(ExitCode::from),
         Command::Simulate(args) => simulate::run(&args).map(|()| ExitCode::SUCCESS),
+        Command::Cost(args) => cost::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Generate(args) => generate::run(&args).map(|()| ExitCode::SUCCESS),
     };
     result.unwrap_or_else(|failure| {

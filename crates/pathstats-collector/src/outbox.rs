@@ -6,6 +6,8 @@ use pathstats_edge::bindings::{D1, TRAFFIC_QUEUE};
 use pathstats_edge::clock::now_ms;
 use pathstats_edge::database::Database;
 use pathstats_edge::telemetry;
+use pathstats_edge::usage::{count, queue_units};
+use pathstats_model::cost::Operation;
 use wasm_bindgen::JsValue;
 use worker::{BatchMessageBuilder, Env, QueueContentType, RawMessageBuilder, Result};
 
@@ -59,10 +61,12 @@ async fn queue(env: &Env, messages: &[String]) -> Result<()> {
         RawMessageBuilder::new(JsValue::from_str(message)).build_with_content_type(QueueContentType::Text)
     };
     match messages {
-        [] => Ok(()),
-        [one] => queue.send_raw(text(one)).await,
+        [] => {}
+        [one] => queue.send_raw(text(one)).await?,
         many => {
-            queue.send_raw_batch(BatchMessageBuilder::new().messages(many.iter().map(text)).build()).await
+            queue.send_raw_batch(BatchMessageBuilder::new().messages(many.iter().map(text)).build()).await?;
         }
     }
+    count(Operation::QueueWrites, messages.iter().map(|message| queue_units(message.len())).sum());
+    Ok(())
 }

@@ -4,9 +4,9 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use pathstats_edge::bindings::{EnvVariables, RECORD_LIMIT};
+use pathstats_edge::bindings::{counted_as, EnvVariables, RECORD_LIMIT};
 use pathstats_edge::clock::now_ms;
-use pathstats_edge::telemetry;
+use pathstats_edge::{telemetry, usage};
 use pathstats_model::client_ip::IpHasher;
 use pathstats_model::config::{ConfigError, RecorderConfig};
 use pathstats_model::event::{cut, response_time_us};
@@ -85,6 +85,7 @@ impl Recorder {
             // first wait would run before it.
             Delay::from(Duration::ZERO).await;
             recorder.record_now(&started, status, ended_ms).await;
+            usage::settle(&recorder.env, counted_as::PRODUCER).await;
         });
     }
 

@@ -13,9 +13,10 @@ use pathstats_model::hour::EventDate;
 use pathstats_model::{EventId, HourBucket, PathHourStats, TrafficEvent};
 use serde::Deserialize;
 use wasm_bindgen::JsValue;
-use worker::{D1Database, D1Result, Error, Result};
+use worker::{D1Result, Error, Result};
 
 use crate::database::{count, from_hex, hour_columns, integer};
+use crate::metered::D1Database;
 
 /// Fewest rows that are asked for at once: as many of the widest as fit in a value of D1 (2 MB).
 const FEWEST_ROWS: usize = 256;
@@ -45,8 +46,8 @@ pub struct DayRow {
 impl ArchiveRows {
     /// The tables behind this binding.
     #[must_use]
-    pub fn new(d1: D1Database) -> Self {
-        Self { d1, used: Cell::default() }
+    pub fn new(d1: worker::D1Database) -> Self {
+        Self { d1: D1Database::new(d1), used: Cell::default() }
     }
 
     /// Rows that these statements read and wrote.

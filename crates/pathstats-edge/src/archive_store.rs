@@ -5,6 +5,7 @@ use pathstats_archive::page::Page;
 use pathstats_archive::record::DayRecord;
 use pathstats_archive::store::{Batch, Deleted, Lease, Store, Usage};
 use pathstats_archive::tally::HourlyRow;
+use pathstats_model::cost::Operation;
 use pathstats_model::hour::EventDate;
 use pathstats_model::{EventId, HourBucket, PathHourStats};
 use worker::kv::KvStore;
@@ -12,6 +13,7 @@ use worker::{Bucket, Conditional, Data, Error, Range, Result, UploadedPart};
 
 use crate::archive_rows::ArchiveRows;
 use crate::clock::now_ms;
+use crate::usage::count;
 
 /// How long the metadata of a day stays in KV, in seconds: a year.
 const METADATA_TTL_SECONDS: u64 = 365 * 86_400;
@@ -60,6 +62,7 @@ impl ArchiveStore {
 
     async fn write_metadata(&self, record: &DayRecord) -> Result<()> {
         let text = serde_json::to_string(record)?;
+        count(Operation::KvWrites, 1);
         let put = self.kv.put(&metadata_key(record.date), text)?;
         put.expiration_ttl(METADATA_TTL_SECONDS).execute().await?;
         Ok(())
@@ -147,6 +150,7 @@ impl Store for ArchiveStore {
     }
 
     async fn length(&self, file: ArchiveName) -> Answer<Option<u64>> {
+        count(Operation::R2ClassB, 1);
         Ok(self.bucket.head(file.to_string()).await?.map(|object| object.size()))
     }
 
@@ -154,6 +158,7 @@ impl Store for ArchiveStore {
         let name = file.to_string();
         let range = Range::OffsetWithLength { offset, length };
         let missing = || Refusal(format!("{name} is not in the bucket"));
+        count(Operation::R2ClassB, 1);
         let object = self.bucket.get(&name).range(range).execute().await?.ok_or_else(missing)?;
         let bytes = object.body().ok_or_else(missing)?.bytes().await?;
         if bytes.len() as u64 != length {
@@ -165,11 +170,13 @@ impl Store for ArchiveStore {
 
     async fn put_new(&self, file: ArchiveName, bytes: Vec<u8>) -> Answer<bool> {
         let absent = Conditional { etag_does_not_match: Some("*".to_owned()), ..Conditional::default() };
+        count(Operation::R2ClassA, 1);
         let put = self.bucket.put(file.to_string(), Data::Bytes(bytes)).only_if(absent);
         Ok(put.execute().await?.is_some())
     }
 
     async fn begin_upload(&self, file: ArchiveName) -> Answer<String> {
+        count(Operation::R2ClassA, 1);
         let upload = self.bucket.create_multipart_upload(file.to_string()).execute().await?;
         Ok(upload.upload_id().await)
     }
@@ -182,6 +189,7 @@ impl Store for ArchiveStore {
         bytes: Vec<u8>,
     ) -> Answer<String> {
         let upload = self.bucket.resume_multipart_upload(file.to_string(), upload)?;
+        count(Operation::R2ClassA, 1);
         let part = upload.upload_part(part_number(number)?, Data::Bytes(bytes)).await?;
         Ok(part.etag())
     }
@@ -191,6 +199,7 @@ impl Store for ArchiveStore {
         let parts = (1..)
             .zip(etags)
             .map(|(number, etag)| part_number(number).map(|number| UploadedPart::new(number, etag.clone())));
+        count(Operation::R2ClassA, 1);
         upload.complete(parts.collect::<Result<Vec<_>>>()?).await?;
         Ok(())
     }

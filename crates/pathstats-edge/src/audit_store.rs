@@ -6,9 +6,10 @@ use pathstats_model::audit::{AuditEntry, AuditId, AUDIT_DELETED_AT_ONCE, AUDIT_K
 use pathstats_model::problem::Problem;
 use serde::Deserialize;
 use wasm_bindgen::JsValue;
-use worker::{D1Database, Response, Result};
+use worker::{Response, Result};
 
 use crate::database::{count, integer};
+use crate::metered::D1Database;
 use crate::{http, telemetry};
 
 /// The table `audit_log`.
@@ -20,8 +21,8 @@ pub struct AuditStore {
 impl AuditStore {
     /// The database behind this binding.
     #[must_use]
-    pub const fn new(d1: D1Database) -> Self {
-        Self { d1 }
+    pub const fn new(d1: worker::D1Database) -> Self {
+        Self { d1: D1Database::new(d1) }
     }
 
     /// Writes an entry, and drops a few that are too old, in one transaction. An id is never written

@@ -2,9 +2,10 @@
 
 use pathstats_model::capacity::{Sample, SAMPLES_KEPT_MS};
 use serde::Deserialize;
-use worker::{D1Database, Result};
+use worker::Result;
 
 use crate::database::{count, integer};
+use crate::metered::D1Database;
 
 /// Samples that are read: four a day for 90 days, with some to spare for runs by hand.
 const MOST_SAMPLES: u64 = 1_000;
@@ -18,8 +19,8 @@ pub struct CapacityStore {
 impl CapacityStore {
     /// The database behind this binding.
     #[must_use]
-    pub const fn new(d1: D1Database) -> Self {
-        Self { d1 }
+    pub const fn new(d1: worker::D1Database) -> Self {
+        Self { d1: D1Database::new(d1) }
     }
 
     /// The samples, oldest first, and the size of the database now, in bytes. The size is told with

@@ -7,7 +7,9 @@ use pathstats_model::hour::EventDate;
 use pathstats_model::retention::{GoingRows, Horizons, RowsUsed};
 use serde::Deserialize;
 use wasm_bindgen::JsValue;
-use worker::{D1Database, D1Result, Result};
+use worker::{D1Result, Result};
+
+use crate::metered::D1Database;
 
 mod upkeep;
 
@@ -29,8 +31,8 @@ pub(crate) fn add(used: &mut RowsUsed, result: &D1Result) -> Result<u64> {
 impl D1DailyStore {
     /// The tables behind this binding.
     #[must_use]
-    pub fn new(d1: D1Database) -> Self {
-        Self { d1, used: Cell::default() }
+    pub fn new(d1: worker::D1Database) -> Self {
+        Self { d1: D1Database::new(d1), used: Cell::default() }
     }
 
     /// Rows that the statements of this store read and wrote.

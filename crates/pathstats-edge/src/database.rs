@@ -9,7 +9,9 @@ use pathstats_model::limits::MAX_PARAMETER_BYTES;
 use pathstats_model::{PathHourStats, TrafficEvent};
 use serde::{Deserialize, Serialize};
 use wasm_bindgen::JsValue;
-use worker::{D1Database, D1PreparedStatement, Error, Result};
+use worker::{Error, Result};
+
+use crate::metered::{D1Database, D1PreparedStatement};
 
 /// The database of events, statistics, dead letters and the outbox.
 #[derive(Debug)]
@@ -29,8 +31,8 @@ pub struct OutboxRow {
 impl Database {
     /// The database behind this binding.
     #[must_use]
-    pub const fn new(d1: D1Database) -> Self {
-        Self { d1 }
+    pub const fn new(d1: worker::D1Database) -> Self {
+        Self { d1: D1Database::new(d1) }
     }
 
     /// For statements that stand in files of their own.

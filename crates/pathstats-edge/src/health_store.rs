@@ -4,9 +4,10 @@ use pathstats_model::health::{ArchivedDay, Drops, OutboxState};
 use pathstats_model::hour::EventDate;
 use pathstats_model::HourBucket;
 use serde::Deserialize;
-use worker::{D1Database, Result};
+use worker::Result;
 
 use crate::database::count;
+use crate::metered::D1Database;
 
 /// Messages of the outbox that are counted.
 const MAX_OUTBOX: u64 = 10_000;
@@ -23,8 +24,8 @@ pub struct HealthStore {
 impl HealthStore {
     /// The database behind this binding.
     #[must_use]
-    pub const fn new(d1: D1Database) -> Self {
-        Self { d1 }
+    pub const fn new(d1: worker::D1Database) -> Self {
+        Self { d1: D1Database::new(d1) }
     }
 
     /// The outbox. Its ids begin with the time of their events, so that the first is the oldest.

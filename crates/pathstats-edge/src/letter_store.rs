@@ -7,10 +7,11 @@ use pathstats_model::dead_letters::{
 use pathstats_model::health::LetterState;
 use serde::Deserialize;
 use wasm_bindgen::JsValue;
-use worker::{D1Database, D1PreparedStatement, Error, Result};
+use worker::{Error, Result};
 
 use crate::clock::now_ms;
 use crate::database::{count, integer, json_parameters};
+use crate::metered::{D1Database, D1PreparedStatement};
 use crate::telemetry;
 
 /// Reasons that are told. There are some ten; more come only from rows written by hand.
@@ -62,8 +63,8 @@ struct CountRow {
 impl D1LetterStore {
     /// The letters behind this binding.
     #[must_use]
-    pub const fn new(d1: D1Database) -> Self {
-        Self { d1 }
+    pub const fn new(d1: worker::D1Database) -> Self {
+        Self { d1: D1Database::new(d1) }
     }
 
     /// How many letters there are of each reason, and how many of them came since `since_ms`.

@@ -1,8 +1,11 @@
 //! The log of an aggregator object in its own SQLite: one table, row 0 the checkpoint.
 
 use pathstats_model::aggregator::{Log, Stored};
+use pathstats_model::cost::Operation;
 use wasm_bindgen::JsValue;
-use worker::{Error, SqlStorage, SqlStorageValue};
+use worker::{Error, SqlCursor, SqlStorage, SqlStorageValue};
+
+use crate::usage::count;
 
 /// The log of the object whose storage this is.
 #[derive(Debug)]
@@ -23,6 +26,7 @@ impl ObjectLog {
         let tables =
             self.sql.exec("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'log'", None)?;
         let exists = tables.raw().next().transpose()?.is_some();
+        metered(&tables);
         Ok(exists)
     }
 
@@ -31,7 +35,7 @@ impl ObjectLog {
         #[allow(clippy::cast_precision_loss)]
         let number = JsValue::from_f64(number as f64);
         let bytes = JsValue::from(js_sys::Uint8Array::from(bytes));
-        self.sql.exec_raw(statement, vec![number, bytes])?;
+        metered(&self.sql.exec_raw(statement, vec![number, bytes])?);
         Ok(())
     }
 }
@@ -44,7 +48,8 @@ impl Log for ObjectLog {
         if !self.exists()? {
             return Ok(stored);
         }
-        for row in self.sql.exec("SELECT number, body FROM log ORDER BY number", None)?.raw() {
+        let rows = self.sql.exec("SELECT number, body FROM log ORDER BY number", None)?;
+        for row in rows.raw() {
             let mut row = row?.into_iter();
             match (row.next(), row.next()) {
                 (Some(SqlStorageValue::Integer(0)), Some(SqlStorageValue::Blob(bytes))) => {
@@ -54,16 +59,17 @@ impl Log for ObjectLog {
                 _ => return Err(Error::RustError("the log holds a row that is no BLOB".to_owned())),
             }
         }
+        metered(&rows);
         Ok(stored)
     }
 
     fn append(&mut self, number: u64, row: &[u8]) -> Result<(), Error> {
         if number == 1 {
             // In the same transaction as the row: no await lies between them.
-            self.sql.exec(
+            metered(&self.sql.exec(
                 "CREATE TABLE IF NOT EXISTS log (number INTEGER PRIMARY KEY, body BLOB NOT NULL)",
                 None,
-            )?;
+            )?);
         }
         // A row is never replaced: a number that is taken means that two instances write.
         self.write("INSERT INTO log VALUES (?, ?)", number, row)
@@ -72,4 +78,10 @@ impl Log for ObjectLog {
     fn checkpoint(&mut self, bytes: &[u8]) -> Result<(), Error> {
         self.write("INSERT OR REPLACE INTO log VALUES (?, ?)", 0, bytes)
     }
+}
+
+/// Counts the rows of a statement that ran to its end.
+fn metered(cursor: &SqlCursor) {
+    count(Operation::ObjectRowsRead, cursor.rows_read() as u64);
+    count(Operation::ObjectRowsWritten, cursor.rows_written() as u64);
 }

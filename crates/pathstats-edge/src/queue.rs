@@ -1,12 +1,17 @@
 //! The queue, as its raw JavaScript objects: `worker` hides `attempts`, and reading messages
 //! through it lets one undecodable body fail a batch.
 
+use std::cell::RefCell;
+
+use pathstats_model::cost::Operation;
 use pathstats_model::health::QueueState;
 use pathstats_model::ingest::Delivery;
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use worker::{Error, Queue, Result};
+
+use crate::usage::{count, queue_units};
 
 #[wasm_bindgen]
 extern "C" {
@@ -87,6 +92,8 @@ fn whole(count: f64) -> u64 {
 pub struct Batch {
     raw: RawBatch,
     messages: Vec<RawMessage>,
+    /// What the queue bills for each message, once they were read.
+    units: RefCell<Vec<u64>>,
 }
 
 impl core::fmt::Debug for RawBatch {
@@ -106,7 +113,7 @@ impl Batch {
     #[must_use]
     pub fn new(raw: RawBatch) -> Self {
         let messages = raw.messages().iter().map(JsCast::unchecked_into).collect();
-        Self { raw, messages }
+        Self { raw, messages, units: RefCell::default() }
     }
 
     /// Name of the queue that it comes from.
@@ -115,17 +122,22 @@ impl Batch {
         self.raw.queue()
     }
 
-    /// The messages.
+    /// The messages. Asked for once: each is counted as read.
     #[must_use]
     pub fn deliveries(&self) -> Vec<Delivery> {
-        self.messages
+        let deliveries: Vec<Delivery> = self
+            .messages
             .iter()
             .map(|message| Delivery {
                 message_id: message.id(),
                 body: body_text(&message.body()),
                 failed_before: failed_before(message.attempts()),
             })
-            .collect()
+            .collect();
+        let units: Vec<u64> = deliveries.iter().map(|delivery| queue_units(delivery.body.len())).collect();
+        count(Operation::QueueReads, units.iter().sum());
+        self.units.replace(units);
+        deliveries
     }
 
     /// When the oldest of them was sent, in milliseconds.
@@ -136,12 +148,14 @@ impl Batch {
 
     /// Acknowledges all messages.
     pub fn acknowledge_all(&self) {
+        count(Operation::QueueDeletes, self.units.borrow().iter().sum());
         self.raw.ack_all();
     }
 
     /// Acknowledges one message.
     pub fn acknowledge(&self, index: usize) {
         if let Some(message) = self.messages.get(index) {
+            count(Operation::QueueDeletes, self.units.borrow().get(index).copied().unwrap_or(1));
             message.ack();
         }
     }

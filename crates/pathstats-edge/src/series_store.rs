@@ -8,9 +8,10 @@ use pathstats_model::hour::{EventDate, HourBucket};
 use pathstats_model::PathHourStats;
 use serde::Serialize;
 use wasm_bindgen::JsValue;
-use worker::{D1Database, D1PreparedStatement, D1Result, Error, Result};
+use worker::{D1Result, Error, Result};
 
 use crate::database::from_hex;
+use crate::metered::{D1Database, D1PreparedStatement};
 use crate::text_rows::{broken, field, texts};
 
 /// The rows of hours and days.
@@ -72,8 +73,8 @@ impl Of<'_> {
 impl SeriesStore {
     /// The rows behind this binding.
     #[must_use]
-    pub const fn new(d1: D1Database) -> Self {
-        Self { d1 }
+    pub const fn new(d1: worker::D1Database) -> Self {
+        Self { d1: D1Database::new(d1) }
     }
 
     /// All that a series of a period is made from. Reads only; may be repeated.

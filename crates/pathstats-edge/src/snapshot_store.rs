@@ -4,6 +4,7 @@ use core::cell::{OnceCell, RefCell};
 use core::ops::Deref;
 use std::rc::Rc;
 
+use pathstats_model::cost::Operation;
 use pathstats_model::limits::SNAPSHOT_TTL_SECONDS;
 use pathstats_model::snapshot::{snapshot_key, Pointer, Snapshot, LATEST_KEY};
 use worker::kv::KvStore;
@@ -11,6 +12,7 @@ use worker::Result;
 
 use crate::http::gzip;
 use crate::telemetry::warn;
+use crate::usage::count;
 
 /// KV key of the heartbeat: milliseconds since the epoch, as text.
 pub const HEARTBEAT_KEY: &str = "aggregator:heartbeat";
@@ -142,6 +144,7 @@ impl SnapshotStore {
         key: &str,
         parse: impl FnOnce(String) -> serde_json::Result<T>,
     ) -> Result<Option<T>> {
+        count(Operation::KvReads, 1);
         let Some(text) = self.kv.get(key).text().await? else { return Ok(None) };
         Ok(parse(text).map_err(|broken| warn(&format!("{key} in KV does not read"), &broken)).ok())
     }
@@ -153,12 +156,14 @@ impl SnapshotStore {
     ///
     /// When KV refuses.
     pub async fn publish(&self, snapshot: &StoredSnapshot, prev: Option<u64>) -> Result<()> {
+        count(Operation::KvWrites, 1);
         self.kv
             .put(&snapshot_key(snapshot.version), snapshot.text()?)?
             .expiration_ttl(SNAPSHOT_TTL_SECONDS)
             .execute()
             .await?;
         let pointer = Pointer { version: snapshot.version, prev, updated_at: snapshot.updated_at };
+        count(Operation::KvWrites, 1);
         self.kv.put(LATEST_KEY, serde_json::to_string(&pointer)?)?.execute().await?;
         Ok(())
     }
@@ -169,6 +174,7 @@ impl SnapshotStore {
     ///
     /// When KV cannot be read.
     pub async fn heartbeat(&self) -> Result<Option<i64>> {
+        count(Operation::KvReads, 1);
         Ok(self.kv.get(HEARTBEAT_KEY).text().await?.and_then(|text| text.parse().ok()))
     }
 
@@ -178,6 +184,7 @@ impl SnapshotStore {
     ///
     /// When KV refuses.
     pub async fn beat(&self, now_ms: i64) -> Result<()> {
+        count(Operation::KvWrites, 1);
         self.kv.put(HEARTBEAT_KEY, now_ms.to_string())?.execute().await?;
         Ok(())
     }

@@ -12,11 +12,12 @@ use pathstats_model::totals::{
 use pathstats_model::PathHourStats;
 use serde::Deserialize;
 use wasm_bindgen::JsValue;
-use worker::{D1Database, D1Result, Error, Result};
+use worker::{D1Result, Error, Result};
 
 use crate::clock::now_ms;
 use crate::daily_store::add;
 use crate::database::{count, from_hex, integer};
+use crate::metered::D1Database;
 use crate::telemetry;
 
 /// Bytes of sketches read at once, by the mean of the rows listed: as hexadecimal text they are twice as
@@ -33,8 +34,8 @@ pub struct D1TotalsStore {
 impl D1TotalsStore {
     /// The tables behind this binding.
     #[must_use]
-    pub fn new(d1: D1Database) -> Self {
-        Self { d1, used: Cell::default() }
+    pub fn new(d1: worker::D1Database) -> Self {
+        Self { d1: D1Database::new(d1), used: Cell::default() }
     }
 
     /// Rows that the statements of this store read and wrote.

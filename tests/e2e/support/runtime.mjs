@@ -16,7 +16,7 @@ const COLUMNS =
   "hour_bucket, requests, errors, sum_response_time, count_response_time, unique_ips, estimated_requests, p50, p95, p99, hex(sketches) AS sketches";
 
 /** Starts all Workers on a fresh folder, or on one that a runtime before this one left. The others as startRuntime has them. */
-export async function startOnState({ vars = {}, state = scratchFolder(), trees = {}, lastMigration } = {}) {
+export async function startOnState({ vars = {}, batchSeconds = 0, state = scratchFolder(), trees = {}, lastMigration } = {}) {
   const logs = [];
   const runtime = await startRuntime({
     state,
@@ -25,7 +25,7 @@ export async function startOnState({ vars = {}, state = scratchFolder(), trees =
     ports: {},
     vars: { ...QUICK, ...vars, consumer: { ...QUICK.consumer, ...vars.consumer } },
     crons: false,
-    batchSeconds: 0,
+    batchSeconds,
     beside: { sql: fileURLToPath(new URL("sql-worker.mjs", import.meta.url)) },
     onLog: (line) => logs.push(line),
   });

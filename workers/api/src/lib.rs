@@ -12,6 +12,7 @@
 //! | `/admin/dead-letters…` | [`dead_letters`], and to the consumer what changes them |
 //! | `/admin/health`, `/admin/metrics` | [`admin_health`] |
 //! | `/admin/alerts…`, and the cron of every minute | [`alerts`] |
+//! | `/admin/cost` | [`cost`] |
 //! | `/health` | [`health`] |
 //! | whatever changes something | [`gate`] first: who may, and the audit |
 //! | `/admin/audit` | [`audit`] |
@@ -21,6 +22,7 @@ mod admin_health;
 mod alerts;
 mod archiver;
 mod audit;
+mod cost;
 mod dead_letters;
 mod gate;
 mod health;
@@ -30,20 +32,22 @@ mod paths;
 mod stats;
 mod tiers;
 
-use pathstats_edge::bindings::EnvVariables;
+use pathstats_edge::bindings::{counted_as, EnvVariables};
 use pathstats_edge::http::{self, Exchange};
-use pathstats_edge::telemetry;
+use pathstats_edge::{telemetry, usage};
 use pathstats_model::access::Identity;
 use pathstats_model::api::given::Given;
 use pathstats_model::api::operations::{find, Access, Found, Operation, OperationId, RETIRED_SOURCE};
 use pathstats_model::api::session::Session;
 use pathstats_model::config::{ApiConfig, ConfigError};
+use pathstats_model::cost::Operation as Billed;
 use pathstats_model::problem::Problem;
 use worker::{event, Context, Env, Request, Response, Result, ScheduleContext, ScheduledEvent};
 
 /// Any request. What every answer carries is put on here.
 #[event(fetch)]
 async fn fetch(request: Request, env: Env, context: Context) -> Result<Response> {
+    usage::count(Billed::WorkerRequests, 1);
     let exchange = Exchange::of(&request)?;
     let work = async {
         let config = ApiConfig::from_variables(&EnvVariables(&env));
@@ -53,7 +57,9 @@ async fn fetch(request: Request, env: Env, context: Context) -> Result<Response>
         })?;
         exchange.finish(response, &config.map(|config| config.cors).unwrap_or_default())
     };
-    telemetry::in_request(exchange.id(), work).await
+    let response = telemetry::in_request(exchange.id(), work).await;
+    usage::settle_behind(&context, &env, counted_as::API);
+    response
 }
 
 /// The cron of every minute.
@@ -148,6 +154,7 @@ async fn operate(
         }
         OperationId::SearchPaths => metrics::search(&given, env).await,
         OperationId::Audit => audit::answer(&given, env).await,
+        OperationId::Cost => cost::answer(&given, env).await,
         OperationId::AdminHealth => admin_health::answer(env).await,
         OperationId::AdminMetrics => admin_health::metrics(&accept, env).await,
         OperationId::Alerts => alerts::list(env).await,

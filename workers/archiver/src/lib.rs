@@ -21,9 +21,10 @@ mod settings;
 mod state;
 mod status;
 
-use pathstats_edge::bindings::EnvVariables;
-use pathstats_edge::{http, telemetry};
+use pathstats_edge::bindings::{counted_as, EnvVariables};
+use pathstats_edge::{http, telemetry, usage};
 use pathstats_model::capacity::CapacityDecision;
+use pathstats_model::cost::Operation;
 use pathstats_model::health::ARCHIVER_STATE_PATH;
 use pathstats_model::http::request_id::REQUEST_ID;
 use pathstats_model::problem::Problem;
@@ -43,7 +44,9 @@ const RETENTION_RESERVE: u32 = 60;
 #[event(fetch)]
 async fn fetch(request: Request, env: Env, context: Context) -> Result<Response> {
     let id = request.headers().get(REQUEST_ID)?;
-    telemetry::in_request_of(id, answer(request, env, context)).await
+    let response = telemetry::in_request_of(id, answer(request, env.clone(), context)).await;
+    usage::settle(&env, counted_as::ARCHIVER).await;
+    response
 }
 
 async fn answer(mut request: Request, env: Env, context: Context) -> Result<Response> {
@@ -86,7 +89,13 @@ async fn answer(mut request: Request, env: Env, context: Context) -> Result<Resp
 /// What is due, and what is unfinished; every six hours how full the database is.
 #[event(scheduled)]
 async fn scheduled(event: ScheduledEvent, env: Env, _context: ScheduleContext) {
-    let config = match settings::config(&env) {
+    usage::count(Operation::WorkerRequests, 1);
+    fire(&event, &env).await;
+    usage::settle(&env, counted_as::ARCHIVER).await;
+}
+
+async fn fire(event: &ScheduledEvent, env: &Env) {
+    let config = match settings::config(env) {
         Ok(config) => config,
         Err(error) => {
             telemetry::error("the archiver is not configured, so nothing is archived", &error);
@@ -94,21 +103,21 @@ async fn scheduled(event: ScheduledEvent, env: Env, _context: ScheduleContext) {
         }
     };
     if event.cron() == CAPACITY_CRON {
-        match capacity::sample(&env).await {
-            Ok(CapacityDecision::ArchiveNow(date)) => nightly::one(&env, &config, date).await,
+        match capacity::sample(env).await {
+            Ok(CapacityDecision::ArchiveNow(date)) => nightly::one(env, &config, date).await,
             Ok(_) => {}
             Err(error) => telemetry::error("the size of the database is not known", &error),
         }
         return;
     }
-    let left = nightly::run(&env, &config).await;
-    let done = match RetentionConfig::from_variables(&EnvVariables(&env)) {
+    let left = nightly::run(env, &config).await;
+    let done = match RetentionConfig::from_variables(&EnvVariables(env)) {
         Ok(mut config) => {
             config.queries = config.queries.min(left + RETENTION_RESERVE);
             if event.cron() == NIGHTLY_CRON {
-                retention::nightly(&env, &config, RETENTION_MS).await
+                retention::nightly(env, &config, RETENTION_MS).await
             } else {
-                retention::go_on(&env, &config, RETENTION_MS).await
+                retention::go_on(env, &config, RETENTION_MS).await
             }
         }
         Err(error) => Err(error.to_string().into()),

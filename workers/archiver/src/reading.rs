@@ -11,7 +11,8 @@ use pathstats_archive::record::{DayRecord, FileRecord};
 use pathstats_archive::store::{Batch, Store};
 use pathstats_edge::archive_store::{ArchiveStore, Refusal};
 use pathstats_edge::clock::now_ms;
-use pathstats_edge::{http, telemetry};
+use pathstats_edge::{http, telemetry, usage};
+use pathstats_model::cost::Operation;
 use pathstats_model::hour::EventDate;
 use pathstats_model::problem::Problem;
 use pathstats_model::EventId;
@@ -91,6 +92,9 @@ async fn download(request: &Request, library: &Shelves) -> Result<Prepared<Respo
     let header = request.headers().get("Range")?.filter(|_| !conditional);
     let range = ByteRange::parse(header.as_deref(), file.bytes);
     let name = file.path.to_string();
+    if range != ByteRange::Beyond {
+        usage::count(Operation::R2ClassB, 1);
+    }
     let get = library.0.bucket().get(&name);
     let object = match range {
         ByteRange::Whole => get.execute().await?,

@@ -6,9 +6,11 @@ use pathstats_edge::clock::now_ms;
 use pathstats_edge::daily_store::D1DailyStore;
 use pathstats_edge::http;
 use pathstats_edge::telemetry::{self, Level};
+use pathstats_edge::usage_store::UsageStore;
 use pathstats_model::problem::Problem;
 use pathstats_model::retention::{day, Budget, Horizons, RetentionConfig, RetentionPlan};
 use pathstats_model::rollup::{self, Done};
+use pathstats_model::HourBucket;
 use serde_json::json;
 use worker::{Env, Response, Result};
 
@@ -59,6 +61,11 @@ pub async fn run(env: &Env) -> Result<Response> {
 ///
 /// When there is no database.
 pub async fn nightly(env: &Env, config: &RetentionConfig, lasting_ms: i64) -> Result<Done> {
+    // Again: there is nothing more to forget. A night that cannot leaves it to the next.
+    let kept_from = HourBucket::from_ms(now_ms()).plus(-24 * config.daily_days);
+    if let Err(error) = UsageStore::new(env.d1(D1)?).forget_before(kept_from).await {
+        telemetry::warn("old counts of operations were not deleted", &error);
+    }
     let (store, horizons, budget) = ready(env, config, lasting_ms)?;
     let done = rollup::nightly(&store, horizons, budget).await;
     tell(&store, done);

@@ -2,14 +2,16 @@
 
 use std::cell::RefCell;
 
-use pathstats_edge::bindings::D1;
+use pathstats_edge::bindings::{counted_as, D1};
 use pathstats_edge::clock::{alarm_time, now_ms};
 use pathstats_edge::database::Database;
 use pathstats_edge::http;
 use pathstats_edge::object_log::ObjectLog;
 use pathstats_edge::telemetry;
+use pathstats_edge::usage::{self, ObjectCall};
 use pathstats_model::aggregator::{AfterSeal, Aggregator, AlarmPlan, FlushRow};
 use pathstats_model::calls::REPLY_HEADER;
+use pathstats_model::cost::Operation;
 use pathstats_model::hour::PathHour;
 use pathstats_model::problem::Problem;
 use pathstats_model::snapshot::SnapshotReason;
@@ -36,6 +38,7 @@ impl DurableObject for AggregatorDO {
     /// no other call comes between reading and writing, and the reply leaves only when the row is
     /// durable.
     async fn fetch(&self, mut request: Request) -> Result<Response> {
+        let _call = ObjectCall::begin();
         let body = request.bytes().await?;
         let counted = self.aggregator.borrow_mut().count(&mut self.log(), &body, now_ms());
         match counted {
@@ -60,11 +63,15 @@ impl DurableObject for AggregatorDO {
 
     /// Flushes, seals or waits. Never fails: the platform drops an alarm that fails six times.
     async fn alarm(&self) -> Result<Response> {
+        let call = ObjectCall::begin();
         if let Err(error) = self.ring().await {
             telemetry::warn("an object's alarm failed and is set again", &error);
             let again = self.aggregator.borrow_mut().failed(now_ms());
             self.set_alarm(again).await?;
         }
+        drop(call);
+        // Objects have no work of their own to hang it on: their alarms add up what their instance counted.
+        usage::settle(&self.env, counted_as::CONSUMER).await;
         Response::empty()
     }
 }
@@ -75,6 +82,7 @@ impl AggregatorDO {
     }
 
     async fn set_alarm(&self, at_ms: i64) -> Result<()> {
+        usage::count(Operation::ObjectRowsWritten, 1);
         self.state.storage().set_alarm(alarm_time(at_ms)).await
     }
 

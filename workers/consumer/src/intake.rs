@@ -10,9 +10,11 @@ use pathstats_edge::fan_out::count_groups;
 use pathstats_edge::queue::Batch;
 use pathstats_edge::snapshot_store::SnapshotStore;
 use pathstats_edge::telemetry::{self, Level};
+use pathstats_edge::usage::{self, queue_units};
 use pathstats_model::analytics::DataPoint;
 use pathstats_model::backoff::delay_seconds;
 use pathstats_model::calls::{CountReply, RowState};
+use pathstats_model::cost::Operation;
 use pathstats_model::hour::PathHour;
 use pathstats_model::ingest::{ingest, Backend, DeadLetter, Delivery, Group, Ingested, SetAside, Settlement};
 use pathstats_model::limits::HEARTBEAT_MS;
@@ -75,6 +77,7 @@ pub async fn take_in(batch: &Batch, env: &Env) {
         Ok(platform) => {
             let began = now_ms();
             let ingested = ingest(&platform, &deliveries, began).await;
+            usage::count(Operation::Events, ingested.counted);
             settle(batch, &deliveries, &ingested, env);
             analytics::write(env, &DataPoint::batch(&ingested, batch.oldest_ms(), began, now_ms()));
             beat(env).await;
@@ -95,7 +98,9 @@ pub async fn take_in(batch: &Batch, env: &Env) {
 ///
 /// When a binding is missing.
 pub async fn take_in_kept(env: &Env, deliveries: &[Delivery]) -> Result<Ingested> {
-    Ok(ingest(&Platform::new(env)?, deliveries, now_ms()).await)
+    let ingested = ingest(&Platform::new(env)?, deliveries, now_ms()).await;
+    usage::count(Operation::Events, ingested.counted);
+    Ok(ingested)
 }
 
 fn settle(batch: &Batch, deliveries: &[Delivery], ingested: &Ingested, env: &Env) {
@@ -125,6 +130,9 @@ fn settle(batch: &Batch, deliveries: &[Delivery], ingested: &Ingested, env: &Env
 /// refuse, they stay in the dead-letter queue and come again.
 pub async fn keep_dead_letters(batch: &Batch, env: &Env) {
     let deliveries = batch.deliveries();
+    // The platform wrote each to this queue.
+    let moved = deliveries.iter().filter(|delivery| delivery.failed_before == 0);
+    usage::count(Operation::QueueWrites, moved.map(|delivery| queue_units(delivery.body.len())).sum());
     let letters: Vec<DeadLetter> = deliveries
         .iter()
         .map(|delivery| DeadLetter {

@@ -20,10 +20,11 @@ mod snapshot_object;
 mod totals;
 mod upkeep;
 
-use pathstats_edge::bindings::{AGGREGATOR_DO, DEAD_LETTER_QUEUE_ENDING};
+use pathstats_edge::bindings::{counted_as, AGGREGATOR_DO, DEAD_LETTER_QUEUE_ENDING};
 use pathstats_edge::queue::{Batch, RawBatch};
-use pathstats_edge::{fan_out, http, telemetry};
+use pathstats_edge::{fan_out, http, telemetry, usage};
 use pathstats_model::calls::CHUNK_PATH;
+use pathstats_model::cost::Operation;
 use pathstats_model::dead_letters::{DISCARD_PATH, REPLAY_PATH};
 use pathstats_model::http::request_id::REQUEST_ID;
 use pathstats_model::problem::Problem;
@@ -34,12 +35,14 @@ use worker::{event, Context, Env, Method, Request, Response, Result, ScheduleCon
 /// A batch of messages. Never fails: each message is settled on its own.
 #[wasm_bindgen]
 pub async fn queue(batch: RawBatch, env: Env, _context: JsValue) {
+    usage::count(Operation::WorkerRequests, 1);
     let batch = Batch::new(batch);
     if batch.queue().ends_with(DEAD_LETTER_QUEUE_ENDING) {
         intake::keep_dead_letters(&batch, &env).await;
     } else {
         intake::take_in(&batch, &env).await;
     }
+    usage::settle(&env, counted_as::CONSUMER).await;
 }
 
 /// A call of the consumer to itself, or of the api. Nobody else reaches it: it has no route.
@@ -71,7 +74,9 @@ async fn answer(mut request: Request, env: Env) -> Result<Response> {
 /// The cron of every five minutes.
 #[event(scheduled)]
 async fn scheduled(_event: ScheduledEvent, env: Env, _context: ScheduleContext) {
+    usage::count(Operation::WorkerRequests, 1);
     if let Err(error) = upkeep::run(&env).await {
         telemetry::error("the cron failed", &error);
     }
+    usage::settle(&env, counted_as::CONSUMER).await;
 }

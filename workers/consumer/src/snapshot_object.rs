@@ -7,7 +7,9 @@ use pathstats_edge::clock::{alarm_time, now_ms};
 use pathstats_edge::database::Database;
 use pathstats_edge::snapshot_build::build;
 use pathstats_edge::snapshot_store::SnapshotStore;
+use pathstats_edge::usage::{count, ObjectCall};
 use pathstats_edge::{http, telemetry};
+use pathstats_model::cost::Operation;
 use pathstats_model::problem::Problem;
 use pathstats_model::snapshot::{next_version, Coalescer, SnapshotDecision, SnapshotReason};
 use worker::{durable_object, DurableObject, Env, Request, Response, Result, State};
@@ -37,6 +39,7 @@ impl DurableObject for SnapshotDO {
 
     /// Takes a request for a snapshot; answers at once.
     async fn fetch(&self, mut request: Request) -> Result<Response> {
+        let _call = ObjectCall::begin();
         let body = request.bytes().await?;
         let Ok(reason) = serde_json::from_slice::<SnapshotReason>(&body) else {
             let problem = Problem::new(
@@ -57,6 +60,7 @@ impl DurableObject for SnapshotDO {
 
     /// Rebuilds, then makes totals. Never fails: both are tried again by an alarm of their own.
     async fn alarm(&self) -> Result<Response> {
+        let _call = ObjectCall::begin();
         self.load().await?;
         if self.building.replace(true) {
             // The platform runs one alarm at a time; a second one would mean a stuck first one.
@@ -83,7 +87,10 @@ impl SnapshotDO {
     async fn arm(&self) -> Result<()> {
         let rebuild = self.with_coalescer(|coalescer| coalescer.rebuilds().due_ms);
         match [rebuild, self.totals_due_ms.get()].into_iter().flatten().min() {
-            Some(due) => self.state.storage().set_alarm(alarm_time(due)).await,
+            Some(due) => {
+                count(Operation::ObjectRowsWritten, 1);
+                self.state.storage().set_alarm(alarm_time(due)).await
+            }
             None => Ok(()),
         }
     }
@@ -91,6 +98,7 @@ impl SnapshotDO {
     /// Loads when the last rebuild was. Two calls at once load the same.
     async fn load(&self) -> Result<()> {
         if self.coalescer.borrow().is_none() {
+            count(Operation::ObjectRowsRead, 1);
             let last: Option<f64> = self.state.storage().get(LAST_KEY).await?;
             #[allow(clippy::cast_possible_truncation)]
             let last = last.map(|last| last as i64);
@@ -116,6 +124,7 @@ impl SnapshotDO {
         // 3. Remember when, so that an evicted object keeps its distance.
         #[allow(clippy::cast_precision_loss)]
         let last = started as f64;
+        count(Operation::ObjectRowsWritten, 1);
         self.state.storage().put(LAST_KEY, last).await
     }
 }

@@ -9,18 +9,22 @@
 mod collect;
 mod proxy;
 
-use pathstats_edge::{http, telemetry};
+use pathstats_edge::bindings::counted_as;
+use pathstats_edge::{http, telemetry, usage};
+use pathstats_model::cost::Operation;
 use pathstats_model::problem::Problem;
 use worker::{event, Context, Env};
 
 /// Any request.
 #[event(fetch)]
 async fn fetch(request: web_sys::Request, env: Env, context: Context) -> worker::Result<web_sys::Response> {
+    usage::count(Operation::WorkerRequests, 1);
     if is_collect(&request.url()) {
         let answer = collect::answer(request.into(), &env).await.or_else(|error| {
             telemetry::error("/collect failed", &error);
             http::problem(&Problem::new(500, "internal", "Something went wrong here", "try again later"))
         })?;
+        usage::settle_behind(&context, &env, counted_as::PRODUCER);
         return Ok(answer.into());
     }
     proxy::forward(request, env, &context).await

@@ -20,6 +20,7 @@ mod letters;
 mod object;
 mod snapshot;
 mod totals;
+mod usage;
 
 use pathstats_model::event::TrafficEvent;
 use wasm_bindgen::JsCast;

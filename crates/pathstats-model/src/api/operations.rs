@@ -66,6 +66,7 @@ pub enum OperationId {
     Retention,
     RunRetention,
     Capacity,
+    Cost,
 }
 
 /// The methods of the API.

@@ -134,10 +134,11 @@ impl Operations {
         Operation::ALL.into_iter().map(|operation| (operation, self.get(operation))).filter(|(_, n)| *n > 0)
     }
 
-    /// All counts together: whether there is enough to be written down.
+    /// All counts together, without times: whether there is enough to be written down.
     #[must_use]
     pub fn total(&self) -> u64 {
-        self.0.iter().fold(0, |sum, count| sum.saturating_add(*count))
+        let counts = self.counted().filter(|(operation, _)| !operation.is_time());
+        counts.fold(0, |sum, (_, count)| sum.saturating_add(count))
     }
 
     /// So many times as much, rounded.
@@ -195,6 +196,17 @@ mod tests {
             assert_eq!(Operation::from_name(operation.name()), Some(operation));
         }
         assert_eq!(Operation::from_name("gold"), None);
+    }
+
+    #[test]
+    fn the_table_has_a_column_for_each_operation_and_no_other() {
+        let table = include_str!("../../../../migrations/0008_operations.sql");
+        let columns: Vec<&str> = table
+            .lines()
+            .filter(|line| line.contains(" INTEGER NOT NULL"))
+            .filter_map(|line| line.split_whitespace().next())
+            .collect();
+        assert_eq!(columns, Operation::ALL.map(Operation::name));
     }
 
     #[test]

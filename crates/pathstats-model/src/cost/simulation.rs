@@ -133,7 +133,7 @@ impl World<'_> {
         for number in 0..requests {
             #[allow(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "within an hour")]
             let now = (number as f64 * gap_ms) as i64;
-            if waiting > 0 && since_ms + self.settings.batch_wait_ms <= now {
+            if waiting > 0 && since_ms + self.settings.batch_wait_ms < now {
                 self.batch(waiting, since_ms + self.settings.batch_wait_ms);
                 waiting = 0;
             }
@@ -208,6 +208,7 @@ impl World<'_> {
         if let Some(rows) = woken {
             ops.add(Operation::ObjectRowsRead, measured::rows_to_wake(rows, is_new));
         }
+        ops.add(Operation::ObjectRowsRead, measured::ROWS_READ_TO_APPEND);
         if is_new {
             ops.add(Operation::ObjectRowsRead, measured::ROWS_READ_TO_CREATE);
             ops.add(Operation::ObjectRowsWritten, measured::ROWS_WRITTEN_TO_CREATE);
@@ -253,12 +254,10 @@ impl World<'_> {
         self.out.flushes += 1;
         // The checkpoint, and the alarm for the seal.
         ops.add(Operation::ObjectRowsWritten, 2);
-        ops.add(Operation::ObjectRowsRead, measured::ROWS_READ_TO_CHECKPOINT);
+        if !flush.first {
+            ops.add(Operation::ObjectRowsRead, measured::ROWS_READ_TO_REPLACE);
+        }
         ops.add(Operation::D1Queries, 1);
-        ops.add(
-            Operation::D1RowsRead,
-            if flush.first { measured::READ_TO_ADD_A_ROW } else { measured::READ_TO_FLUSH },
-        );
         ops.add(Operation::D1RowsWritten, 1);
         #[allow(clippy::cast_possible_truncation, reason = "a path is the lower half of the key")]
         let (hours, path) = ((key >> 32) as u32, key as u32);

@@ -372,6 +372,29 @@ pub(super) const OPERATIONS: &[Operation] = &[
         &[Answer { status: 200, content: Content::Json("Capacity"), about: "The size and its outlook." }],
         &[502, 504],
     ),
+    read(
+        OperationId::Cost,
+        "/admin/cost",
+        "What ran, and what a month of it costs",
+        "Operations by product as the Workers counted them, for a million events, and the bill of 30 days at that rate, with \
+         the date of the price list. What an instance counted last is added up minutes later.",
+        &[
+            Parameter {
+                name: "from",
+                required: false,
+                form: Form::Moment,
+                about: "First moment, UTC. Rounded down to the hour. By default 24 hours before `to`; at most 92 days.",
+            },
+            Parameter {
+                name: "to",
+                required: false,
+                form: Form::Moment,
+                about: "First moment that is not part of it. Rounded up to the hour. By default now.",
+            },
+        ],
+        &[Answer { status: 200, content: Content::Json("Cost"), about: "The counts and the bill." }],
+        &[503],
+    ),
 ];
 
 const FILES: &[&str] = &["application/gzip", "application/vnd.apache.parquet"];

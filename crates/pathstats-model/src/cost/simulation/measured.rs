@@ -8,18 +8,11 @@ use crate::cost::operations::{Operation, Operations};
 
 /// Rows that D1 reads to store an event: its place in the parameter.
 pub const READ_TO_STORE_AN_EVENT: u64 = 1;
-/// Rows that D1 reads to add an hourly row, with what the triggers look up.
-pub const READ_TO_ADD_A_ROW: u64 = 3;
-/// The same to write it anew.
-pub const READ_TO_FLUSH: u64 = 3;
-/// Rows read to rank an hourly row for the snapshot.
-pub const READ_TO_RANK_A_ROW: u64 = 1;
-/// Rows read for each path that is listed.
-pub const READ_TO_LIST_A_PATH: u64 = 1;
-/// Rows read to look for the sketches of one path in one hour.
-pub const READ_TO_SEEK: u64 = 1;
-/// Rows read when they are there.
-pub const READ_TO_FIND: u64 = 1;
+/// Rows read to rank an hourly row for the snapshot: it is scanned, grouped and sorted.
+pub const READ_TO_RANK_A_ROW: u64 = 3;
+/// Rows read when a path's sketches of an hour are there, beside the place of each path and each hour in the
+/// parameters.
+pub const READ_TO_FIND: u64 = 2;
 /// Rows read for each period that waits for its total.
 pub const READ_TO_LIST_A_TOTAL: u64 = 2;
 /// Rows read to learn the length of a row's sketches.
@@ -27,16 +20,18 @@ pub const READ_TO_MEASURE_A_ROW: u64 = 1;
 /// Rows read to merge a row into a total.
 pub const READ_TO_MERGE_A_ROW: u64 = 1;
 /// Rows read to begin a total, write it, and note that it is made.
-pub const READ_TO_END_A_TOTAL: u64 = 3;
+pub const READ_TO_END_A_TOTAL: u64 = 7;
 
 /// Rows that an object reads when it looks whether it has a log.
 const ROWS_READ_TO_LOOK: u64 = 1;
-/// Rows that an object reads to make its table.
-pub const ROWS_READ_TO_CREATE: u64 = 0;
+/// Rows that an object reads to append to its log.
+pub const ROWS_READ_TO_APPEND: u64 = 1;
+/// Rows that it reads to make its table.
+pub const ROWS_READ_TO_CREATE: u64 = 2;
 /// Rows that it writes for it.
 pub const ROWS_WRITTEN_TO_CREATE: u64 = 1;
-/// Rows that it reads to replace its checkpoint.
-pub const ROWS_READ_TO_CHECKPOINT: u64 = 0;
+/// Rows that it reads to replace a checkpoint that is there.
+pub const ROWS_READ_TO_REPLACE: u64 = 1;
 
 /// Rows that an object reads when it begins: whether it has a log, and all of it.
 #[must_use]

@@ -167,12 +167,8 @@ impl Upkeep {
         ops.add(Operation::ObjectRowsWritten, 1);
         ops.add(Operation::ObjectMs, measured::REBUILD_MS + self.rows / measured::ROWS_READ_A_MS);
         let busiest = self.busiest();
-        let listed = busiest.len() as u64;
         ops.add(Operation::D1Queries, 2);
-        ops.add(
-            Operation::D1RowsRead,
-            self.rows * measured::READ_TO_RANK_A_ROW + listed * measured::READ_TO_LIST_A_PATH,
-        );
+        ops.add(Operation::D1RowsRead, self.rows * measured::READ_TO_RANK_A_ROW);
         // The two open hours of each, and the settled ones of those that changed.
         ops.add(Operation::D1RowsRead, self.sketches(&busiest, 0..OPEN_HOURS));
         let unsettled: Vec<usize> =
@@ -184,10 +180,12 @@ impl Upkeep {
                 // Rows of the hours before are there too, one an hour.
                 ops.add(Operation::D1RowsRead, unsettled.len() as u64 * u64::from(HOURS - OPEN_HOURS));
             }
-            for path in unsettled {
-                if let Some(unsettled) = self.unsettled.get_mut(path) {
-                    *unsettled = false;
-                }
+        }
+        // What is remembered of paths that are busy no more is forgotten.
+        self.unsettled.fill(true);
+        for path in busiest {
+            if let Some(unsettled) = self.unsettled.get_mut(path) {
+                *unsettled = false;
             }
         }
     }
@@ -199,7 +197,7 @@ impl Upkeep {
             let bits = self.hours_of.get(*path).copied().unwrap_or_default();
             hours.clone().filter(|hour| bits >> hour & 1 == 1).count() as u64
         };
-        pairs * measured::READ_TO_SEEK + paths.iter().map(there).sum::<u64>() * measured::READ_TO_FIND
+        paths.len() as u64 + pairs + 1 + paths.iter().map(there).sum::<u64>() * measured::READ_TO_FIND
     }
 
     /// The paths of a snapshot: those with rows, the busiest first.

@@ -1,4 +1,4 @@
-// What GET /admin/health, /admin/capacity, /admin/dead-letters and /admin/audit answer.
+// What GET /admin/health, /admin/capacity, /admin/cost, /admin/dead-letters and /admin/audit answer.
 
 export type Level = "ok" | "warning" | "critical" | "unknown";
 export type CheckName = "heartbeat" | "queueDelay" | "queueBacklog" | "snapshot" | "deadLetters" | "database" | "outbox" | "archive" | "reconciliation";
@@ -48,6 +48,22 @@ export interface Capacity {
   fullAt: string | null;
   emergencyArchive: string | null;
   samples: { at: string; sizeBytes: number }[];
+}
+
+export interface BillLine {
+  product: string;
+  line: string;
+  unit: string;
+  quantity: number;
+  included: number;
+  dollars: number;
+}
+export interface Cost {
+  /** Hours that the counts are of. */
+  hours: number;
+  events: number;
+  /** Null while nothing was metered. */
+  month: { pricesAsOf: string; totalDollars: number; lines: BillLine[] } | null;
 }
 
 export interface DeadLetter {

@@ -10,6 +10,7 @@ import { AlertsCard } from "./alerts.tsx";
 import { AuditLog } from "./audit-log.tsx";
 import { CapacityCard } from "./capacity.tsx";
 import { Checks } from "./checks.tsx";
+import { CostCard } from "./cost.tsx";
 import { DeadLettersCard } from "./dead-letters.tsx";
 import { Drops } from "./drops.tsx";
 import { Flow } from "./flow.tsx";
@@ -33,6 +34,7 @@ export function HealthView() {
         <CapacityCard />
         <Drops drops={data?.recordingDrops} />
       </div>
+      <CostCard />
       <AuditLog />
     </>
   );

@@ -1,0 +1,136 @@
+// What the meter shows of three loads, against what the simulator says of them; and that the meter tells all that ran.
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { ROOT } from "../../scripts/paths.mjs";
+import { until } from "../../scripts/until.mjs";
+import { SECRETS } from "./support/configs.mjs";
+import { HOUR_MS, event } from "./support/events.mjs";
+import { seeded, zipf } from "./support/random.mjs";
+import { startOnState } from "./support/runtime.mjs";
+
+const SECONDS = 60;
+const [FLUSH, SNAPSHOT, TOTALS, BATCH, METER] = [3, 2, 5, 1, 3];
+/** An instance with little to tell waits twelve times as long. */
+const PATIENCE_MS = 12 * METER * 1000 + 1000;
+/** Counts so small that one more or less is no error of the model: a batch begins a moment later, a snapshot too. */
+const FEW = 4;
+const WITHIN = 0.05;
+/** How often the snapshot is rebuilt depends on the machine's delays at cadences as short as these, and with it what it
+ * reads and writes; and so does which object was evicted between two calls. */
+const WIDER = { kv_reads: 0.35, kv_writes: 0.35, d1_rows_read: 0.25, object_rows_read: 0.1 };
+/** Times depend on the machine, and statements are not billed. */
+const NOT_HELD = ["worker_cpu_ms", "object_ms", "d1_queries"];
+
+const LOADS = {
+  "few hot paths, an event a message": { paths: 10, popularity: "zipf", perMessage: 1, messages: 1, perSecond: 60 },
+  "many paths, evenly, 20 events a message": { paths: 400, popularity: "even", perMessage: 20, messages: 1, perSecond: 100 },
+  "bursts of 1,000 events, a third of them late": { paths: 50, popularity: "zipf", perMessage: 100, messages: 10, perSecond: 200, lateShare: 0.3, hoursLate: 3 },
+};
+
+const CLI = join(ROOT, "target/debug/pathstats");
+before(() => execFileSync("cargo", ["build", "--locked", "-q", "-p", "pathstats-cli"], { cwd: ROOT, stdio: "inherit" }));
+const running = [];
+after(() => Promise.all(running.map((product) => product.stop())));
+
+function simulate({ paths, popularity, perMessage, messages, perSecond, lateShare = 0, hoursLate = 1 }) {
+  const options = { paths, popularity, "events-per-message": perMessage, "messages-per-request": messages, "events-per-day": perSecond * 86_400, "late-share": lateShare,
+    "hours-late": hoursLate, "flush-seconds": FLUSH, "snapshot-seconds": SNAPSHOT, "totals-seconds": TOTALS, "batch-seconds": BATCH, "window-seconds": SECONDS };
+  return JSON.parse(execFileSync(CLI, ["simulate", "--json", ...Object.entries(options).map(([name, value]) => `--${name}=${value}`)], { encoding: "utf8" }));
+}
+
+/** Sends a load at its pace. Its events lie in the hour that began when it did, and in those before. */
+async function send(product, { paths, popularity, perMessage, messages, perSecond, lateShare = 0, hoursLate = 1 }) {
+  const random = seeded(5);
+  const popular = zipf(paths, random);
+  const draw = popularity === "zipf" ? popular : () => Math.floor(random() * paths);
+  const hour = Math.floor(Date.now() / HOUR_MS) * HOUR_MS;
+  const perRequest = perMessage * messages;
+  const requests = Math.round((SECONDS * perSecond) / perRequest);
+  let number = 0;
+  const make = () => {
+    const late = random() < lateShare ? 1 + Math.floor(random() * hoursLate) : 0;
+    return event((number += 1), { timestamp: hour - late * HOUR_MS + (number % 60_000), path: `/load/route-${draw()}`, userAgent: "Mozilla/5.0 (X11; Linux x86_64)", country: "DE" });
+  };
+  const started = Date.now();
+  const answers = [];
+  for (let request = 0; request < requests; request += 1) {
+    const due = started + (request * perRequest * 1000) / perSecond;
+    if (due > Date.now()) await new Promise((resolve) => setTimeout(resolve, due - Date.now()));
+    const body = JSON.stringify(Array.from({ length: perRequest }, make));
+    answers.push(product.fetch("producer", "/collect", { method: "POST", body, headers: { authorization: `Bearer ${SECRETS.INGEST_TOKEN}` } }));
+  }
+  for (const answer of await Promise.all(answers)) assert.equal(answer.status, 202);
+  return requests * perRequest;
+}
+
+/** Waits until nothing is left to be done: everything flushed, totalled, and in a snapshot made after. */
+async function quiet(product, events) {
+  await until(async () => (await product.row("SELECT coalesce(sum(requests), 0) AS n FROM path_stats_hourly")).n === events, { within: 120_000, what: "all events flushed" });
+  const { at } = await product.row("SELECT max(updated_at) AS at FROM path_stats_hourly");
+  const kv = await product.kv();
+  await until(async () => (await kv.get("paths:snapshot:latest", "json"))?.version >= at && (await product.row("SELECT count(*) AS n FROM totals_due")).n === 0,
+    { within: 120_000, what: "a snapshot and totals after the last flush" });
+}
+
+const metered = async (product) => {
+  const { month, operations, workers, events } = await (await product.fetch("api", "/admin/cost", { headers: { authorization: `Bearer ${SECRETS.READ_TOKEN}` } })).json();
+  const of = (list) => Object.fromEntries(list.map(({ operation, count }) => [operation, count]));
+  return { month, events, all: of(operations), workers: Object.fromEntries(workers.map(({ worker, operations }) => [worker, of(operations)])) };
+};
+
+/** What ran, less what reading the meter and counting its writes added. */
+async function readMeter(product, events) {
+  const since = Date.now();
+  await until(() => Date.now() - since > PATIENCE_MS, { within: PATIENCE_MS + 10_000, what: "the time after which instances add up the rest" });
+  // One request and one batch without messages: each adds up what its instance has.
+  assert.equal((await product.fetch("producer", "/collect")).status, 405);
+  assert.equal((await product.queue("consumer", "traffic-events", [])).outcome, "ok");
+  const found = await until(async () => {
+    const found = await metered(product);
+    return found.workers.producer?.queue_writes && found.all.events === events && found;
+  }, { within: 20_000, what: "all events metered" });
+  const { writes } = await product.row("SELECT writes FROM meter_writes");
+  found.all.worker_requests -= 2;
+  // Each of the meter's own: a row, and the test's trigger wrote and read one more.
+  found.all.d1_rows_written -= 2 * (writes - 2);
+  found.all.d1_rows_read -= 2 * (writes - 2);
+  return found;
+}
+
+// At once: each has a runtime of its own, and most of the time is waiting.
+describe("loads", { concurrency: true }, () => {
+  for (const [name, load] of Object.entries(LOADS)) {
+    test(`the simulator's counts are close to the meter's: ${name}`, { timeout: 540_000 }, async (t) => {
+      const product = await startOnState({
+        vars: {
+          producer: { METER_SECONDS: `${METER}` },
+          consumer: { FLUSH_SECONDS: `${FLUSH}`, SNAPSHOT_SECONDS: `${SNAPSHOT}`, TOTALS_SECONDS: `${TOTALS}`, METER_SECONDS: `${METER}` },
+        },
+        batchSeconds: BATCH,
+      });
+      running.push(product);
+      const d1 = await product.d1();
+      await d1.batch(["CREATE TABLE meter_writes (writes INTEGER NOT NULL)", "INSERT INTO meter_writes VALUES (0)",
+        ...["INSERT", "UPDATE"].map((change) => `CREATE TRIGGER meter_${change} AFTER ${change} ON operations_hourly BEGIN UPDATE meter_writes SET writes = writes + 1; END`)]
+        .map((sql) => d1.prepare(sql)));
+      // An hour that ends while events come would settle, and its sketches be read once more.
+      await until(() => Date.now() % HOUR_MS < HOUR_MS - 4 * 60_000, { within: 5 * 60_000, what: "an hour that does not end within the test" });
+      const events = await send(product, load);
+      await quiet(product, events);
+      const found = await readMeter(product, events);
+      const { operations } = simulate(load);
+      const wrong = [];
+      for (const [operation, simulated] of Object.entries(operations)) {
+        if (NOT_HELD.includes(operation)) continue;
+        const measured = found.all[operation];
+        const off = Math.abs(simulated - measured) / Math.max(measured, 1);
+        t.diagnostic(`${operation.padEnd(20)} measured ${measured}, simulated ${simulated}: ${(off * 100).toFixed(1)} %`);
+        if (off > (WIDER[operation] ?? WITHIN) && Math.abs(simulated - measured) > FEW) wrong.push(`${operation}: measured ${measured}, simulated ${simulated}`);
+      }
+      assert.deepEqual(wrong, []);
+      assert.ok(found.month.totalDollars >= 5);
+    });
+  }
+});
