@@ -3,6 +3,8 @@
 use pathstats_model::config::Variables;
 use worker::Env;
 
+pub use crate::counted_as;
+
 /// The D1 database.
 pub const D1: &str = "D1";
 /// The KV namespace of snapshots and the heartbeat.
@@ -34,18 +36,6 @@ pub const SIGN_IN_LIMIT: &str = "SIGN_IN_LIMIT";
 
 /// Name of the one [`SNAPSHOT_DO`] object.
 pub const SNAPSHOT_OBJECT: &str = "snapshot";
-
-/// Names under which Workers add up what they did.
-pub mod counted_as {
-    /// The producer, and whoever records by the collector.
-    pub const PRODUCER: &str = "producer";
-    /// The consumer and its objects.
-    pub const CONSUMER: &str = "consumer";
-    /// The api.
-    pub const API: &str = "api";
-    /// The archiver.
-    pub const ARCHIVER: &str = "archiver";
-}
 
 /// Ending of the name of the queue of messages whose attempts are used up.
 pub const DEAD_LETTER_QUEUE_ENDING: &str = "-dlq";

@@ -13,6 +13,7 @@ pub mod audit_store;
 pub mod bindings;
 pub mod capacity_store;
 pub mod clock;
+pub mod counted_as;
 pub mod daily_store;
 pub mod database;
 pub mod fan_out;
