@@ -85,7 +85,7 @@ impl Recorder {
             // first wait would run before it.
             Delay::from(Duration::ZERO).await;
             recorder.record_now(&started, status, ended_ms).await;
-            usage::settle(&recorder.env, counted_as::PRODUCER).await;
+            usage::settle(&recorder.env, counted_as::THE_PRODUCER).await;
         });
     }
 

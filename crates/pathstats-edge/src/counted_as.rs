@@ -1,10 +1,10 @@
 //! Names under which Workers add up what they did.
 
 /// The producer, and whoever records by the collector.
-pub const PRODUCER: &str = "producer";
+pub const THE_PRODUCER: &str = "producer";
 /// The consumer and its objects.
-pub const CONSUMER: &str = "consumer";
+pub const THE_CONSUMER: &str = "consumer";
 /// The api.
-pub const API: &str = "api";
+pub const THE_API: &str = "api";
 /// The archiver.
-pub const ARCHIVER: &str = "archiver";
+pub const THE_ARCHIVER: &str = "archiver";

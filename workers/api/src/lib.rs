@@ -58,7 +58,7 @@ async fn fetch(request: Request, env: Env, context: Context) -> Result<Response>
         exchange.finish(response, &config.map(|config| config.cors).unwrap_or_default())
     };
     let response = telemetry::in_request(exchange.id(), work).await;
-    usage::settle_behind(&context, &env, counted_as::API);
+    usage::settle_behind(&context, &env, counted_as::THE_API);
     response
 }
 

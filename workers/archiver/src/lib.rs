@@ -45,7 +45,7 @@ const RETENTION_RESERVE: u32 = 60;
 async fn fetch(request: Request, env: Env, context: Context) -> Result<Response> {
     let id = request.headers().get(REQUEST_ID)?;
     let response = telemetry::in_request_of(id, answer(request, env.clone(), context)).await;
-    usage::settle(&env, counted_as::ARCHIVER).await;
+    usage::settle(&env, counted_as::THE_ARCHIVER).await;
     response
 }
 
@@ -91,7 +91,7 @@ async fn answer(mut request: Request, env: Env, context: Context) -> Result<Resp
 async fn scheduled(event: ScheduledEvent, env: Env, _context: ScheduleContext) {
     usage::count(Operation::WorkerRequests, 1);
     fire(&event, &env).await;
-    usage::settle(&env, counted_as::ARCHIVER).await;
+    usage::settle(&env, counted_as::THE_ARCHIVER).await;
 }
 
 async fn fire(event: &ScheduledEvent, env: &Env) {

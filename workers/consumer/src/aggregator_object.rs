@@ -71,7 +71,7 @@ impl DurableObject for AggregatorDO {
         }
         drop(call);
         // Objects have no work of their own to hang it on: their alarms add up what their instance counted.
-        usage::settle(&self.env, counted_as::CONSUMER).await;
+        usage::settle(&self.env, counted_as::THE_CONSUMER).await;
         Response::empty()
     }
 }

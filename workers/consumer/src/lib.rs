@@ -42,7 +42,7 @@ pub async fn queue(batch: RawBatch, env: Env, _context: JsValue) {
     } else {
         intake::take_in(&batch, &env).await;
     }
-    usage::settle(&env, counted_as::CONSUMER).await;
+    usage::settle(&env, counted_as::THE_CONSUMER).await;
 }
 
 /// A call of the consumer to itself, or of the api. Nobody else reaches it: it has no route.
@@ -78,5 +78,5 @@ async fn scheduled(_event: ScheduledEvent, env: Env, _context: ScheduleContext) 
     if let Err(error) = upkeep::run(&env).await {
         telemetry::error("the cron failed", &error);
     }
-    usage::settle(&env, counted_as::CONSUMER).await;
+    usage::settle(&env, counted_as::THE_CONSUMER).await;
 }

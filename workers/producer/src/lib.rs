@@ -24,7 +24,7 @@ async fn fetch(request: web_sys::Request, env: Env, context: Context) -> worker:
             telemetry::error("/collect failed", &error);
             http::problem(&Problem::new(500, "internal", "Something went wrong here", "try again later"))
         })?;
-        usage::settle_behind(&context, &env, counted_as::PRODUCER);
+        usage::settle_behind(&context, &env, counted_as::THE_PRODUCER);
         return Ok(answer.into());
     }
     proxy::forward(request, env, &context).await
