@@ -2,7 +2,7 @@
 
 use clap::{Args, ValueEnum};
 use pathstats_model::cost::outlook::{Breaking, Outlook, Use};
-use pathstats_model::cost::simulation::{play, Window, LONGEST_MS};
+use pathstats_model::cost::simulation::{play, Window, LONGEST_MS, NOON};
 use pathstats_model::cost::workload::{self, Settings, Workload};
 use pathstats_model::cost::{prices, BillLine};
 use serde_json::json;
@@ -99,6 +99,9 @@ pub struct SimulateArgs {
     /// operations: what a meter shows of the same
     #[arg(long, value_name = "S", value_parser = clap::value_parser!(u32).range(1..=3_600))]
     window_seconds: Option<u32>,
+    /// Hour of the day of that window, which tells which late events are of the day before
+    #[arg(long, default_value_t = NOON, value_name = "H", value_parser = clap::value_parser!(u32).range(0..=23))]
+    hour_of_day: u32,
     /// Print one JSON object on standard output
     #[arg(long)]
     json: bool,
@@ -114,7 +117,7 @@ pub fn run(args: &SimulateArgs) -> Result<(), Failure> {
     match (args.events_per_day, args.window_seconds) {
         (None, Some(_)) => Err(Failure::new("--window-seconds needs --events-per-day")),
         (Some(events), Some(seconds)) => {
-            window(&load(events), &settings, seconds);
+            window(&load(events), &settings, seconds, args.hour_of_day);
             Ok(())
         }
         (Some(events), None) => {
@@ -162,9 +165,10 @@ fn settings(args: &SimulateArgs) -> Settings {
 }
 
 /// A window's operations, as JSON: for the test that holds them against the meter's.
-fn window(load: &Workload, settings: &Settings, seconds: u32) {
+fn window(load: &Workload, settings: &Settings, seconds: u32, hour_of_day: u32) {
     let length_ms = (i64::from(seconds) * 1_000).min(LONGEST_MS);
-    let window = Window { per_second: load.per_second(), length_ms, drain: true, rows_before: 0 };
+    let window =
+        Window { per_second: load.per_second(), length_ms, drain: true, rows_before: 0, hour_of_day };
     let out = play(load, settings, window);
     print_line(
         &json!({ "operations": out.operations, "batches": out.batches, "objects": out.objects,

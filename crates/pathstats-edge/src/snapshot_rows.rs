@@ -120,7 +120,7 @@ impl Database {
              WHERE hour_bucket >= ?1 AND hour_bucket < ?2) AS rows WHERE NOT EXISTS \
              (SELECT 1 FROM totals_due WHERE period >= ?1 AND period < ?2 AND length(period) = 13)";
         let values = [from.to_string().into(), to.to_string().into()];
-        let row = self.d1().prepare(SELECT).bind(&values)?.first::<Row>(None).await?;
+        let row = self.d1().prepare(SELECT).bind(&values)?.all().await?.results::<Row>()?.pop();
         let passes = row.and_then(|row| row.rows).map(|text| serde_json::from_str(&text)).transpose()?;
         Ok(passes.map(Passes))
     }

@@ -16,7 +16,7 @@ use crate::limits::SNAPSHOT_HOURS;
 use crate::snapshot::PathHours;
 
 /// Newest hours that are always read: the current one, and the one whose last flush is just over.
-const OPEN_HOURS: i64 = 2;
+pub const OPEN_HOURS: i64 = 2;
 
 /// What changes whenever a row of a path's settled hours is written, added or deleted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -7,7 +7,7 @@ use super::operations::{Operation, Operations, Storage};
 use super::platform::{Limit, CONSUMERS, D1_SIZE, D1_TIME, KV_KEY, OBJECT_REQUESTS, QUEUE_MESSAGES};
 use super::simulation::draw::Paths;
 use super::simulation::measured;
-use super::simulation::{play, Outcome, Window, LONGEST_MS};
+use super::simulation::{play, Outcome, Window, LONGEST_MS, NOON};
 use super::workload::{Settings, Workload};
 use crate::hour::HOUR_MS;
 use crate::limits::{REPLAY_HORIZON_MS, SNAPSHOT_HOURS};
@@ -108,7 +108,8 @@ impl Outlook {
         let rows_before = (rows_an_hour * (SNAPSHOT_HOURS - 1) as f64) as u64;
         for level in load.shape.levels() {
             let per_second = load.per_second() * level.factor / f64::from(settings.shards);
-            let window = Window { per_second, length_ms: LONGEST_MS, drain: false, rows_before };
+            let window =
+                Window { per_second, length_ms: LONGEST_MS, drain: false, rows_before, hour_of_day: NOON };
             let out = play(load, settings, window);
             let times = level.hours * f64::from(settings.shards);
             day.merge(&out.operations.times(times));
@@ -190,7 +191,11 @@ impl Peak {
         let shards = f64::from(settings.shards);
         let per_second = events_per_day / 86_400.0 * load.shape.top() / shards;
         let rows_before = (rows_an_hour(load) * (SNAPSHOT_HOURS - 1) as f64) as u64;
-        let out = play(load, settings, Window { per_second, length_ms: PEAK_MS, drain: false, rows_before });
+        let out = play(
+            load,
+            settings,
+            Window { per_second, length_ms: PEAK_MS, drain: false, rows_before, hour_of_day: NOON },
+        );
         let seconds = PEAK_MS as f64 / 1_000.0;
         let a_second = |count: u64| count as f64 / seconds;
         let batches = a_second(out.batches);

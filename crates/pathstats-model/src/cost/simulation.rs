@@ -15,7 +15,7 @@ use crate::limits::{HEARTBEAT_MS, QUEUE_BILLING_UNIT_BYTES};
 use crate::snapshot::SnapshotReason;
 use draw::{Draws, Paths};
 use object::Object;
-use upkeep::Upkeep;
+use upkeep::{Flushed, Upkeep};
 
 pub mod draw;
 pub mod measured;
@@ -34,6 +34,8 @@ pub struct Window {
     pub drain: bool,
     /// Rows of the hours before that a snapshot reads.
     pub rows_before: u64,
+    /// The hour of the day that it is in, from 0 to 23: which late events are of the day before.
+    pub hour_of_day: u32,
 }
 
 /// What came of it.
@@ -62,6 +64,9 @@ pub struct Outcome {
 struct Placed {
     object: Object,
     alarm_ms: Option<i64>,
+    /// Events, and those of them that were flushed.
+    events: u64,
+    flushed: u64,
 }
 
 struct World<'a> {
@@ -87,7 +92,7 @@ pub fn play(workload: &Workload, settings: &Settings, window: Window) -> Outcome
         workload,
         settings,
         window,
-        upkeep: Upkeep::new(settings, &paths, window.rows_before),
+        upkeep: Upkeep::new(settings, &paths, window.rows_before, window.hour_of_day),
         paths,
         draws: Draws::new(20_251_015),
         objects: FxHashMap::default(),
@@ -181,19 +186,20 @@ impl World<'_> {
             let is_late = self.workload.late_share > 0.0 && self.draws.share() < self.workload.late_share;
             let hours = if is_late { 1 + self.draws.below(self.workload.late_hours) } else { 0 };
             keys.push(u64::from(hours) << 32 | u64::from(path));
-            self.upkeep.counted(path);
         }
         keys.sort_unstable();
-        keys.dedup();
-        for key in &keys {
-            self.call(*key, now);
+        for group in keys.chunk_by(|a, b| a == b) {
+            if let Some(key) = group.first() {
+                self.call(*key, group.len() as u64, now);
+            }
         }
         self.scratch = keys;
     }
 
     /// A group is counted by its object.
-    fn call(&mut self, key: u64, now: i64) {
+    fn call(&mut self, key: u64, events: u64, now: i64) {
         let placed = self.objects.entry(key).or_default();
+        placed.events += events;
         let is_new = placed.object.updates == 0;
         let woken = placed.object.wake(now);
         let alarm = placed.object.update(self.settings.cadence, now);
@@ -262,10 +268,15 @@ impl World<'_> {
         #[allow(clippy::cast_possible_truncation, reason = "a path is the lower half of the key")]
         let (hours, path) = ((key >> 32) as u32, key as u32);
         let reason = if flush.asks { SnapshotReason::TenthUpdate } else { SnapshotReason::Flush };
-        self.upkeep.flushed(hours, path, flush.first, now, ops);
+        let before = (!flush.first).then_some(placed.flushed);
+        placed.flushed = placed.events;
+        self.upkeep.flushed(Flushed { hours, path, before, events: placed.events }, ops);
         self.upkeep.ask(reason, now, ops);
     }
 }
+
+/// An hour of the day that has as many hours behind it as before it.
+pub const NOON: u32 = 12;
 
 /// An hour: the longest window.
 pub const LONGEST_MS: i64 = HOUR_MS;

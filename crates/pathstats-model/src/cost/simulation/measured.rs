@@ -8,19 +8,25 @@ use crate::cost::operations::{Operation, Operations};
 
 /// Rows that D1 reads to store an event: its place in the parameter.
 pub const READ_TO_STORE_AN_EVENT: u64 = 1;
-/// Rows read to rank an hourly row for the snapshot: it is scanned, grouped and sorted.
-pub const READ_TO_RANK_A_ROW: u64 = 3;
-/// Rows read when a path's sketches of an hour are there, beside the place of each path and each hour in the
-/// parameters.
-pub const READ_TO_FIND: u64 = 2;
-/// Rows read for each period that waits for its total.
+/// Rows read to learn that all totals of settled hours stand, beside a row for each.
+pub const READ_TO_KNOW_PASSES: u64 = 2;
+/// Rows read to rank an hourly row where there are too many to be remembered: it is scanned and grouped. Each path
+/// is one more.
+pub const READ_TO_RANK_A_ROW: u64 = 2;
+/// Rows read for each period that waits for its total; one more when it has one.
 pub const READ_TO_LIST_A_TOTAL: u64 = 2;
+/// Rows read when none waits.
+pub const READ_TO_LIST_NOTHING: u64 = 2;
 /// Rows read to learn the length of a row's sketches.
 pub const READ_TO_MEASURE_A_ROW: u64 = 1;
 /// Rows read to merge a row into a total.
 pub const READ_TO_MERGE_A_ROW: u64 = 1;
-/// Rows read to begin a total, write it, and note that it is made.
-pub const READ_TO_END_A_TOTAL: u64 = 7;
+/// Rows read to learn how many rows of a page are merged at once.
+pub const READ_TO_LIMIT_A_PAGE: u64 = 2;
+/// Rows read to begin a total, write it, and note that it is made; one more when there was one.
+pub const READ_TO_END_A_TOTAL: u64 = 4;
+/// Rows read to note that the day of an hour changed with its total.
+pub const READ_TO_NOTE_A_DAY: u64 = 1;
 
 /// Rows that an object reads when it looks whether it has a log.
 const ROWS_READ_TO_LOOK: u64 = 1;

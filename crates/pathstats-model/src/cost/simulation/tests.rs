@@ -2,7 +2,7 @@ use super::*;
 use crate::cost::workload::{Popularity, Shape};
 
 fn window(per_second: f64, seconds: i64) -> Window {
-    Window { per_second, length_ms: seconds * 1_000, drain: true, rows_before: 0 }
+    Window { per_second, length_ms: seconds * 1_000, drain: true, rows_before: 0, hour_of_day: NOON }
 }
 
 #[test]
