@@ -4,7 +4,7 @@
 //! [`measured`].
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BinaryHeap, VecDeque};
 
 use rustc_hash::FxHashMap;
 
@@ -69,6 +69,14 @@ struct Placed {
     flushed: u64,
 }
 
+/// A row on its way to the database.
+#[derive(Debug, Clone, Copy)]
+struct Flushing {
+    ends_ms: i64,
+    row: Flushed,
+    reason: SnapshotReason,
+}
+
 struct World<'a> {
     workload: &'a Workload,
     settings: &'a Settings,
@@ -78,6 +86,10 @@ struct World<'a> {
     objects: FxHashMap<u64, Placed>,
     alarms: BinaryHeap<Reverse<(i64, u64)>>,
     upkeep: Upkeep,
+    /// Flushes that the database has not answered yet, the first to be answered first.
+    flushing: VecDeque<Flushing>,
+    /// When the database is done with those.
+    flushed_ms: f64,
     beat_ms: Option<i64>,
     /// Path and hour of each event of a batch.
     scratch: Vec<u64>,
@@ -95,6 +107,8 @@ pub fn play(workload: &Workload, settings: &Settings, window: Window) -> Outcome
         upkeep: Upkeep::new(settings, &paths, window.rows_before, window.hour_of_day),
         paths,
         draws: Draws::new(20_251_015),
+        flushing: VecDeque::new(),
+        flushed_ms: 0.0,
         objects: FxHashMap::default(),
         alarms: BinaryHeap::new(),
         beat_ms: None,
@@ -221,24 +235,34 @@ impl World<'_> {
         }
     }
 
-    /// Every alarm up to `until`, in order.
+    /// Every alarm and every flush's end up to `until`, in order.
     fn ring_until(&mut self, until: i64) {
         loop {
             let object = self.alarms.peek().map(|Reverse((at, _))| *at);
+            let flushed = self.flushing.front().map(|flushing| flushing.ends_ms);
             let ends =
                 self.window.drain || self.upkeep.alarm_ms().is_none_or(|at| at <= self.window.length_ms);
             let snapshot = self.upkeep.alarm_ms().filter(|_| ends);
-            match (object, snapshot) {
-                (Some(at), Some(other)) if other <= at && other <= until => self.rebuild(other),
-                (None, Some(other)) if other <= until => self.rebuild(other),
-                (Some(at), _) if at <= until => self.ring(),
-                _ => return,
+            let Some(first) = [object, flushed, snapshot].into_iter().flatten().min() else { return };
+            if first > until {
+                return;
+            }
+            if snapshot == Some(first) {
+                self.upkeep.alarm(first, &mut self.out.operations);
+            } else if flushed == Some(first) {
+                self.end_flush();
+            } else {
+                self.ring();
             }
         }
     }
 
-    fn rebuild(&mut self, now: i64) {
-        self.upkeep.alarm(now, &mut self.out.operations);
+    /// The database has a row: who wrote it asks for a snapshot.
+    fn end_flush(&mut self) {
+        let Some(Flushing { ends_ms, row, reason }) = self.flushing.pop_front() else { return };
+        let ops = &mut self.out.operations;
+        self.upkeep.flushed(row, ops);
+        self.upkeep.ask(reason, ends_ms, ops);
     }
 
     /// An object's alarm.
@@ -270,8 +294,15 @@ impl World<'_> {
         let reason = if flush.asks { SnapshotReason::TenthUpdate } else { SnapshotReason::Flush };
         let before = (!flush.first).then_some(placed.flushed);
         placed.flushed = placed.events;
-        self.upkeep.flushed(Flushed { hours, path, before, events: placed.events }, ops);
-        self.upkeep.ask(reason, now, ops);
+        // The database takes one at a time. A rebuild that begins meanwhile does not have those behind, which ask for
+        // another one.
+        #[allow(clippy::cast_precision_loss, reason = "times within an hour")]
+        let earliest = (now + measured::FLUSH_MS as i64) as f64;
+        self.flushed_ms = earliest.max(self.flushed_ms + measured::D1_QUERY_SECONDS * 1_000.0);
+        #[allow(clippy::cast_possible_truncation, reason = "times within an hour")]
+        let ends_ms = self.flushed_ms.ceil() as i64;
+        let row = Flushed { hours, path, before, events: placed.events };
+        self.flushing.push_back(Flushing { ends_ms, row, reason });
     }
 }
 

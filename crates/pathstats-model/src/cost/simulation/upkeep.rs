@@ -131,11 +131,12 @@ impl Upkeep {
             hour.waits = true;
             ops.add(Operation::D1RowsWritten, 1);
         }
-        self.days.entry(day).or_insert_with(|| {
+        let is_noted = self.days.contains_key(&day) || self.rows_before > 0;
+        self.days.entry(day).or_default();
+        if !is_noted {
             // The day is noted for the nightly roll-up.
             ops.add(Operation::D1RowsWritten, 1);
-            Period::default()
-        });
+        }
     }
 
     /// How many days ago an hour is.
@@ -204,7 +205,6 @@ impl Upkeep {
             read += self.sketches(&unsettled, OPEN..HOURS);
         }
         ops.add(Operation::D1RowsRead, read);
-        ops.add(Operation::ObjectMs, measured::REBUILD_MS + read / measured::ROWS_READ_A_MS);
         // What is remembered of paths that are busy no more is forgotten.
         self.unsettled.fill(true);
         for path in busiest {
