@@ -7,7 +7,6 @@ import { ROOT } from "../../scripts/paths.mjs";
 import { until } from "../../scripts/until.mjs";
 import { SECRETS } from "./support/configs.mjs";
 import { HOUR_MS, event } from "./support/events.mjs";
-import { seeded, zipf } from "./support/random.mjs";
 import { startOnState } from "./support/runtime.mjs";
 
 const SECONDS = 60;
@@ -17,16 +16,16 @@ const PATIENCE_MS = 12 * METER * 1000 + 1000;
 /** Counts so small that one more or less is no error of the model: a batch begins a moment later, a snapshot too. */
 const FEW = 4;
 const WITHIN = 0.05;
-/** How often the snapshot is rebuilt depends on the machine's delays at cadences as short as these, and with it what it
- * reads and writes; and so does which object was evicted between two calls. */
-const WIDER = { kv_reads: 0.35, kv_writes: 0.35, d1_rows_read: 0.25, object_rows_read: 0.1 };
+/** A rebuild that begins among some hundred flushes finds those that the database had answered by then: which paths are
+ * new among the busiest, and are read anew, depends on the machine's delays; and so does which object was evicted between two calls. */
+const WIDER = { d1_rows_read: 0.08, object_rows_read: 0.08 };
 /** Times depend on the machine, and statements are not billed. */
 const NOT_HELD = ["worker_cpu_ms", "object_ms", "d1_queries"];
 
 const LOADS = {
   "few hot paths, an event a message": { paths: 10, popularity: "zipf", perMessage: 1, messages: 1, perSecond: 60 },
   "many paths, evenly, 20 events a message": { paths: 400, popularity: "even", perMessage: 20, messages: 1, perSecond: 100 },
-  "bursts of 1,000 events, a third of them late": { paths: 50, popularity: "zipf", perMessage: 100, messages: 10, perSecond: 200, lateShare: 0.3, hoursLate: 3, todo: "calls of objects were 1.3 % off in one run and 6.6 % in another; snapshots are 40 % fewer in the simulation" },
+  "bursts of 1,000 events, a third of them late": { paths: 50, popularity: "zipf", perMessage: 100, messages: 10, perSecond: 200, lateShare: 0.3, hoursLate: 3 },
 };
 
 const CLI = join(ROOT, "target/debug/pathstats");
@@ -36,22 +35,44 @@ after(() => Promise.all(running.map((product) => product.stop())));
 
 function simulate({ paths, popularity, perMessage, messages, perSecond, lateShare = 0, hoursLate = 1 }) {
   const options = { paths, popularity, "events-per-message": perMessage, "messages-per-request": messages, "events-per-day": perSecond * 86_400, "late-share": lateShare,
-    "hours-late": hoursLate, "flush-seconds": FLUSH, "snapshot-seconds": SNAPSHOT, "totals-seconds": TOTALS, "batch-seconds": BATCH, "window-seconds": SECONDS };
+    "hours-late": hoursLate, "flush-seconds": FLUSH, "snapshot-seconds": SNAPSHOT, "totals-seconds": TOTALS, "batch-seconds": BATCH, "window-seconds": SECONDS, "hour-of-day": new Date().getUTCHours() };
   return JSON.parse(execFileSync(CLI, ["simulate", "--json", ...Object.entries(options).map(([name, value]) => `--${name}=${value}`)], { encoding: "utf8" }));
+}
+
+/** The very events that the simulator draws (`simulation/draw.rs`): what is compared is the same load, not one of its kind. */
+function draws(paths, popularity, lateShare, hoursLate) {
+  const whole = (1n << 64n) - 1n;
+  let state = 20_251_015n;
+  const next = () => {
+    let z = (state = (state + 0x9e3779b97f4a7c15n) & whole);
+    z = ((z ^ (z >> 30n)) * 0xbf58476d1ce4e5b9n) & whole;
+    z = ((z ^ (z >> 27n)) * 0x94d049bb133111ebn) & whole;
+    return z ^ (z >> 31n);
+  };
+  const share = () => Number(next() >> 11n) / 2 ** 53;
+  const below = (end) => Number(((next() >> 32n) * BigInt(end)) >> 32n);
+  const upTo = [];
+  for (let rank = 1, sum = 0; rank <= paths; rank += 1) upTo.push((sum += 1 / rank));
+  const popular = () => {
+    const drawn = share();
+    return upTo.findIndex((end) => end / upTo[paths - 1] > drawn);
+  };
+  return () => {
+    const path = popularity === "zipf" ? popular() : below(paths);
+    return { path, late: lateShare > 0 && share() < lateShare ? 1 + below(hoursLate) : 0 };
+  };
 }
 
 /** Sends a load at its pace. Its events lie in the hour that began when it did, and in those before. */
 async function send(product, { paths, popularity, perMessage, messages, perSecond, lateShare = 0, hoursLate = 1 }) {
-  const random = seeded(5);
-  const popular = zipf(paths, random);
-  const draw = popularity === "zipf" ? popular : () => Math.floor(random() * paths);
+  const draw = draws(paths, popularity, lateShare, hoursLate);
   const hour = Math.floor(Date.now() / HOUR_MS) * HOUR_MS;
   const perRequest = perMessage * messages;
   const requests = Math.round((SECONDS * perSecond) / perRequest);
   let number = 0;
   const make = () => {
-    const late = random() < lateShare ? 1 + Math.floor(random() * hoursLate) : 0;
-    return event((number += 1), { timestamp: hour - late * HOUR_MS + (number % 60_000), path: `/load/route-${draw()}`, userAgent: "Mozilla/5.0 (X11; Linux x86_64)", country: "DE" });
+    const { path, late } = draw();
+    return event((number += 1), { timestamp: hour - late * HOUR_MS + (number % 60_000), path: `/load/route-${path}`, userAgent: "Mozilla/5.0 (X11; Linux x86_64)", country: "DE" });
   };
   const started = Date.now();
   const answers = [];
@@ -102,7 +123,7 @@ async function readMeter(product, events) {
 // At once: each has a runtime of its own, and most of the time is waiting.
 describe("loads", { concurrency: true }, () => {
   for (const [name, load] of Object.entries(LOADS)) {
-    test(`the simulator's counts are close to the meter's: ${name}`, { timeout: 540_000, todo: load.todo }, async (t) => {
+    test(`the simulator's counts are close to the meter's: ${name}`, { timeout: 540_000 }, async (t) => {
       const product = await startOnState({
         vars: {
           producer: { METER_SECONDS: `${METER}` },
@@ -120,7 +141,11 @@ describe("loads", { concurrency: true }, () => {
       const events = await send(product, load);
       await quiet(product, events);
       const found = await readMeter(product, events);
-      const { operations } = simulate(load);
+      const { operations, batches } = simulate(load);
+      // The local queue hands out one batch after another: on a machine that is busy with other things it falls behind,
+      // and what was played is another load. The test's own batch is not of it.
+      const taken = found.workers.consumer.worker_requests - 1;
+      assert.ok(Math.abs(taken - batches) <= Math.max(FEW, WITHIN * batches), `${taken} batches were taken where the load has ${batches}: the machine was too busy to keep its pace`);
       const wrong = [];
       for (const [operation, simulated] of Object.entries(operations)) {
         if (NOT_HELD.includes(operation)) continue;

@@ -297,7 +297,7 @@ impl World<'_> {
         // The database takes one at a time. A rebuild that begins meanwhile does not have those behind, which ask for
         // another one.
         #[allow(clippy::cast_precision_loss, reason = "times within an hour")]
-        let earliest = (now + measured::FLUSH_MS as i64) as f64;
+        let earliest = now as f64 + measured::FLUSH_MS as f64;
         self.flushed_ms = earliest.max(self.flushed_ms + measured::D1_QUERY_SECONDS * 1_000.0);
         #[allow(clippy::cast_possible_truncation, reason = "times within an hour")]
         let ends_ms = self.flushed_ms.ceil() as i64;
