@@ -1,24 +1,16 @@
 //! `pathstats cost`: what ran and what it costs, as a running system tells.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use clap::Args;
 use pathstats_model::cost::report::CostReport;
-use ureq::Agent;
 
+use crate::api_client::ApiClient;
 use crate::archive::table;
 use crate::failure::Failure;
 use crate::moment::grouped;
 use crate::replay::print_line;
-use crate::replay::sender::is_local;
-use crate::secrets;
 use crate::simulate::{bytes, print_bill, print_table};
-
-/// How long the api may take.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
-/// Most bytes of an answer.
-const MAX_ANSWER_BYTES: u64 = 1_000_000;
 
 /// Shows what ran and what a month of it costs.
 // Doc comments are the text of --help, where backticks would show.
@@ -50,7 +42,8 @@ pub struct CostArgs {
 
 /// Runs the command.
 pub fn run(args: &CostArgs) -> Result<(), Failure> {
-    let text = ask(args)?;
+    let client = ApiClient::open(&args.url, args.token_file.as_deref())?;
+    let text = client.get("/admin/cost", &[("from", args.from.as_deref()), ("to", args.to.as_deref())])?;
     if args.json {
         print_line(text.trim_end());
         return Ok(());
@@ -59,41 +52,6 @@ pub fn run(args: &CostArgs) -> Result<(), Failure> {
         .map_err(|error| Failure::cannot(format_args!("read the answer of {}", args.url), error))?;
     show(&report);
     Ok(())
-}
-
-fn ask(args: &CostArgs) -> Result<String, Failure> {
-    let token = secrets::read(secrets::READ_TOKEN, args.token_file.as_deref())?;
-    let cannot = |cause: &dyn std::fmt::Display| Failure::cannot(format_args!("ask {}", args.url), cause);
-    if token.is_some() && args.url.starts_with("http://") && !is_local(&args.url) {
-        eprintln!("warning: the token goes to {} unencrypted", args.url);
-    }
-    let config = Agent::config_builder()
-        .http_status_as_error(false)
-        .timeout_global(Some(ANSWER_TIMEOUT))
-        .user_agent(concat!("pathstats/", env!("CARGO_PKG_VERSION")));
-    // A proxy named in the environment is not for this machine itself.
-    let config = if is_local(&args.url) { config.proxy(None) } else { config };
-    let agent: Agent = config.build().into();
-    let mut request = agent.get(format!("{}/admin/cost", args.url.trim_end_matches('/')));
-    for (name, value) in [("from", &args.from), ("to", &args.to)] {
-        if let Some(value) = value {
-            request = request.query(name, value);
-        }
-    }
-    if let Some(token) = &token {
-        request = request.header("authorization", format!("Bearer {token}"));
-    }
-    let mut response = request.call().map_err(|error| cannot(&error))?;
-    let status = response.status().as_u16();
-    let body = response.body_mut().with_config().limit(MAX_ANSWER_BYTES).read_to_string();
-    let body = body.map_err(|error| cannot(&error))?;
-    match status {
-        200 => Ok(body),
-        401 | 403 if token.is_none() => {
-            Err(cannot(&format_args!("{status}: it asks for a token, and $READ_TOKEN is not set")))
-        }
-        _ => Err(cannot(&format_args!("the answer is {status}: {}", body.trim_end()))),
-    }
 }
 
 fn show(report: &CostReport) {

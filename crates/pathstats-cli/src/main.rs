@@ -3,6 +3,7 @@
 //! load costs.
 
 mod alerts;
+mod api_client;
 mod archive;
 mod clock;
 mod cost;

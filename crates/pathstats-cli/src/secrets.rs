@@ -14,9 +14,6 @@ pub const INGEST_TOKEN: &str = "INGEST_TOKEN";
 /// The variable with the token that the api asks readers for.
 pub const READ_TOKEN: &str = "READ_TOKEN";
 
-/// The variable with the token that readers of the api have.
-pub const READ_TOKEN: &str = "READ_TOKEN";
-
 /// The variable with the bearer token for archives that URLs name.
 pub const ARCHIVE_TOKEN: &str = "ARCHIVE_TOKEN";
 

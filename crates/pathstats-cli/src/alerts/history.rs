@@ -3,25 +3,18 @@
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
-use std::time::Duration;
 
 use pathstats_model::alerts::sample::{Sample, ShownSample};
 use pathstats_model::alerts::KEPT_MINUTES;
 use serde::Deserialize;
-use ureq::Agent;
 
+use crate::api_client::ApiClient;
 use crate::clock;
 use crate::failure::Failure;
 use crate::moment::{parse_moment, to_rfc3339};
-use crate::replay::sender::is_local;
-use crate::secrets;
 
 /// Longest file of history: a year of samples of some 250 bytes.
 const MAX_FILE_BYTES: u64 = 200 << 20;
-/// Longest answer: a page is a day of samples.
-const MAX_ANSWER_BYTES: u64 = 4 << 20;
-/// How long an answer may take.
-const TIMEOUT: Duration = Duration::from_secs(60);
 /// Most pages: each holds a sample at the least.
 const MAX_PAGES: i64 = KEPT_MINUTES;
 
@@ -97,28 +90,15 @@ pub fn of_api(url: &str, from: &str, to: &str, token_file: Option<&Path>) -> Res
         ))
         .into());
     }
-    let token = secrets::read(secrets::READ_TOKEN, token_file)?;
-    let token = token
-        .ok_or_else(|| Failure::new("the api asks for a token: set $READ_TOKEN or give --token-file"))?;
-    let local = is_local(url);
-    if url.starts_with("http://") && !local {
-        eprintln!("warning: the token goes to {url} unencrypted");
-    }
-    let config = Agent::config_builder()
-        .http_status_as_error(false)
-        .max_redirects(0)
-        .max_redirects_will_error(false)
-        .timeout_global(Some(TIMEOUT))
-        .user_agent(concat!("pathstats/", env!("CARGO_PKG_VERSION")));
-    let config = if local { config.proxy(None) } else { config };
-    let agent: Agent = config.build().into();
-    let base = format!("{}/admin/alerts/history?from={from}&to={to}", url.trim_end_matches('/'));
+    let client = ApiClient::open(url, token_file)?;
+    let (from, to) = (from.to_string(), to.to_string());
     let mut samples = Vec::new();
     let mut cursor: Option<String> = None;
     for _ in 0..MAX_PAGES {
-        let address =
-            cursor.as_ref().map_or_else(|| base.clone(), |cursor| format!("{base}&cursor={cursor}"));
-        let page = page(&agent, &address, &token)?;
+        let query = [("from", Some(from.as_str())), ("to", Some(to.as_str())), ("cursor", cursor.as_deref())];
+        let text = client.get("/admin/alerts/history", &query)?;
+        let page: Page = serde_json::from_str(&text)
+            .map_err(|error| Failure::cannot(format_args!("read the answer of {url}"), error))?;
         for sample in page.samples {
             samples.push(Sample::try_from(sample).map_err(Unread::Wrong)?);
         }
@@ -128,20 +108,4 @@ pub fn of_api(url: &str, from: &str, to: &str, token_file: Option<&Path>) -> Res
         cursor = page.next_cursor;
     }
     Ok(samples)
-}
-
-fn page(agent: &Agent, address: &str, token: &str) -> Result<Page, Failure> {
-    let cannot = |cause: &dyn std::fmt::Display| Failure::cannot(format_args!("read {address}"), cause);
-    let request = agent.get(address).header("authorization", format!("Bearer {token}"));
-    let mut response = request.call().map_err(|error| cannot(&error))?;
-    let status = response.status().as_u16();
-    let body = response.body_mut().with_config().limit(MAX_ANSWER_BYTES).read_to_string();
-    let text = body.map_err(|error| cannot(&error))?;
-    if status != 200 {
-        let told: Option<serde_json::Value> = serde_json::from_str(&text).ok();
-        let detail =
-            told.as_ref().and_then(|problem| problem.get("detail")?.as_str()).unwrap_or("no reason given");
-        return Err(cannot(&format_args!("the answer is {status}: {detail}")));
-    }
-    serde_json::from_str(&text).map_err(|error| cannot(&error))
 }
