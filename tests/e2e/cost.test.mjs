@@ -120,6 +120,39 @@ async function readMeter(product, events) {
   return found;
 }
 
+test("crons that find nothing to do cost what the simulator takes them for", { timeout: 180_000 }, async () => {
+  // `CRONS` of simulation/measured.rs. What the api's asks of the archiver is the archiver's here, and what is deleted
+  // once there are a month of samples is not seen.
+  const EACH = {
+    api: { cron: "* * * * *", d1_queries: 6, d1_rows_read: 8, d1_rows_written: 1, object_requests: 0, kv_reads: 3 },
+    consumer: { cron: "*/5 * * * *", d1_queries: 1, d1_rows_read: 1, d1_rows_written: 0, object_requests: 1, kv_reads: 0 },
+    archiver: { cron: "*/10 * * * *", d1_queries: 11, d1_rows_read: 16, d1_rows_written: 0, object_requests: 0, kv_reads: 0 },
+  };
+  const RUNS = 40;
+  const product = await startOnState({ vars: Object.fromEntries(Object.keys(EACH).map((worker) => [worker, { METER_SECONDS: "1" }])) });
+  running.push(product);
+  // An instance with little to tell tells it at the first run behind its patience.
+  const counts = async (worker, cron, at) => {
+    const since = Date.now();
+    await until(() => Date.now() - since > 13_000, { what: "the time after which an instance adds up the rest" });
+    await product.scheduled(worker, cron, at);
+    return (await product.rows("SELECT * FROM operations_hourly")).filter((row) => row.worker === worker).reduce((sum, row) => Object.fromEntries(Object.entries(row).map(([name, value]) => [name, value + (sum[name] ?? 0)])), {});
+  };
+  for (const [worker, { cron, ...each }] of Object.entries(EACH)) {
+    const now = Date.now();
+    await product.scheduled(worker, cron, now);
+    const before = await counts(worker, cron, now + 60_000);
+    for (let run = 2; run < RUNS + 1; run += 1) await product.scheduled(worker, cron, now + run * 60_000);
+    const after = await counts(worker, cron, now + (RUNS + 1) * 60_000);
+    assert.equal(after.worker_requests - before.worker_requests, RUNS, worker);
+    for (const [operation, count] of Object.entries(each)) {
+      // Beside them the meter's own, a heartbeat, and a round that a first run begins.
+      const measured = (after[operation] - before[operation]) / RUNS;
+      assert.ok(Math.abs(measured - count) <= 0.5, `${worker}: ${operation} ${measured}, taken for ${count}`);
+    }
+  }
+});
+
 // At once: each has a runtime of its own, and most of the time is waiting.
 describe("loads", { concurrency: true }, () => {
   for (const [name, load] of Object.entries(LOADS)) {

@@ -8,6 +8,7 @@ use pathstats_model::alerts::minute_of;
 use pathstats_model::alerts::outage::{judge, Outage, KEPT_SECONDS, KEY};
 use pathstats_model::alerts::run::{attempt, changes, notification, AlertLog, Receiver};
 use pathstats_model::alerts::sample::Sample;
+use pathstats_model::cost::Operation;
 use worker::{Env, Result};
 
 use crate::alert_store::AlertStore;
@@ -15,7 +16,7 @@ use crate::bindings::{D1, KV};
 use crate::clock::now_ms;
 use crate::random::random_bits;
 use crate::webhook::Webhook;
-use crate::{health_sources, telemetry};
+use crate::{health_sources, telemetry, usage};
 
 /// What is kept in KV of an outage could not be read or written; what is told then is only told again.
 const NO_OUTAGE: &str = "what is known of an outage of D1 cannot be kept in KV";
@@ -109,6 +110,7 @@ async fn outage(env: &Env, config: &AlertConfig, failed: bool, at_ms: i64) {
 }
 
 async fn known_outage(env: &Env) -> Result<Option<Outage>> {
+    usage::count(Operation::KvReads, 1);
     let text = env.kv(KV)?.get(KEY).text().await?;
     // What does not read is none: at worst people are told once more.
     Ok(text.and_then(|text| serde_json::from_str(&text).ok()))
@@ -116,6 +118,7 @@ async fn known_outage(env: &Env) -> Result<Option<Outage>> {
 
 async fn keep_outage(env: &Env, outage: Option<&Outage>) -> Result<()> {
     let kv = env.kv(KV)?;
+    usage::count(Operation::KvWrites, 1);
     match outage {
         Some(outage) => {
             kv.put(KEY, serde_json::to_string(outage)?)?.expiration_ttl(KEPT_SECONDS).execute().await?;

@@ -8,9 +8,10 @@ use pathstats_model::alerts::sample::{slot, slots, Sample};
 use pathstats_model::alerts::silence::Silence;
 use pathstats_model::alerts::KEPT_MS;
 use serde::Deserialize;
-use worker::{D1Database, D1PreparedStatement, Result};
+use worker::Result;
 
 use crate::database::{count, integer};
+use crate::metered::{D1Database, D1PreparedStatement};
 
 /// Most notifications that wait and are looked at in one run.
 const MAX_WAITING: u64 = 200;
@@ -49,8 +50,8 @@ struct SampleRow {
 impl AlertStore {
     /// The database behind this binding.
     #[must_use]
-    pub const fn new(d1: D1Database) -> Self {
-        Self { d1 }
+    pub const fn new(d1: worker::D1Database) -> Self {
+        Self { d1: D1Database::new(d1) }
     }
 
     /// How all stands.

@@ -68,7 +68,9 @@ async fn scheduled(event: ScheduledEvent, env: Env, _context: ScheduleContext) {
     // A time in milliseconds is far below 2^53.
     #[allow(clippy::cast_possible_truncation)]
     let scheduled_ms = event.schedule() as i64;
+    usage::count(Billed::WorkerRequests, 1);
     alerts::run(&env, scheduled_ms).await;
+    usage::settle(&env, counted_as::THE_API).await;
 }
 
 async fn answer(

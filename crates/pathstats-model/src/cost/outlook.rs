@@ -6,7 +6,7 @@ use super::bill::{Bill, MONTH_DAYS};
 use super::operations::{Operation, Operations, Storage};
 use super::platform::{Limit, CONSUMERS, D1_SIZE, D1_TIME, KV_KEY, OBJECT_REQUESTS, QUEUE_MESSAGES};
 use super::simulation::draw::Paths;
-use super::simulation::measured;
+use super::simulation::measured::{self, Cron, CRONS};
 use super::simulation::{play, Outcome, Window, LONGEST_MS, NOON};
 use super::workload::{Settings, Workload};
 use crate::hour::HOUR_MS;
@@ -290,12 +290,14 @@ fn by_clock(load: &Workload) -> Operations {
     let views = load.views_per_day;
     // The cache answers but for one request in half a minute.
     let misses = views.min(2_880.0);
-    let crons = 288.0 + 144.0 + 4.0;
+    let crons = |of: fn(&Cron) -> f64| -> f64 { CRONS.iter().map(|cron| cron.runs * of(cron)).sum() };
     let counts = [
-        (Operation::WorkerRequests, views + crons),
-        (Operation::KvReads, 2.0 * misses),
-        (Operation::D1Queries, crons * measured::QUERIES_OF_A_CRON),
-        (Operation::D1RowsRead, crons * measured::QUERIES_OF_A_CRON * 4.0),
+        (Operation::WorkerRequests, views + crons(|_| 1.0)),
+        (Operation::KvReads, 2.0 * misses + crons(|cron| cron.kv_reads)),
+        (Operation::D1Queries, crons(|cron| cron.d1_queries)),
+        (Operation::D1RowsRead, crons(|cron| cron.d1_rows_read)),
+        (Operation::D1RowsWritten, crons(|cron| cron.d1_rows_written)),
+        (Operation::ObjectRequests, crons(|cron| cron.object_requests)),
         // Four Workers, each instance once in five minutes; some instances of each.
         (Operation::D1RowsWritten, 4.0 * 288.0 * 4.0),
     ];

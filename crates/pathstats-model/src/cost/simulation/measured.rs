@@ -68,8 +68,53 @@ pub const ARCHIVE_BYTES_PER_EVENT: f64 = 25.6;
 pub const PART_BYTES: f64 = 5.0 * 1_048_576.0;
 /// Bytes that are read back at once.
 pub const ARCHIVE_READ_BYTES: f64 = 2.0 * 1_048_576.0;
-/// Queries of one cron that finds nothing to do.
-pub const QUERIES_OF_A_CRON: f64 = 8.0;
+/// What a Worker's cron costs that finds nothing to do. Measured by `tests/e2e/cost.test.mjs`, "crons".
+#[derive(Debug, Clone, Copy)]
+pub struct Cron {
+    /// How often it runs a day.
+    pub runs: f64,
+    /// Statements that one run sends to D1.
+    pub d1_queries: f64,
+    /// Rows that they read.
+    pub d1_rows_read: f64,
+    /// Rows that they write.
+    pub d1_rows_written: f64,
+    /// Calls of objects.
+    pub object_requests: f64,
+    /// Keys read.
+    pub kv_reads: f64,
+}
+
+/// Every cron of ours.
+pub const CRONS: [Cron; 3] = [
+    // The api's, every minute: looks, judges, keeps a sample in place of the one that is too old, and asks the archiver.
+    Cron {
+        runs: 1_440.0,
+        d1_queries: 8.0,
+        d1_rows_read: 12.0,
+        d1_rows_written: 2.0,
+        object_requests: 0.0,
+        kv_reads: 3.0,
+    },
+    // The consumer's, every five minutes: the outbox, and whether totals are due.
+    Cron {
+        runs: 288.0,
+        d1_queries: 1.0,
+        d1_rows_read: 1.0,
+        d1_rows_written: 0.0,
+        object_requests: 1.0,
+        kv_reads: 0.0,
+    },
+    // The archiver's, every ten minutes and at night.
+    Cron {
+        runs: 148.0,
+        d1_queries: 11.0,
+        d1_rows_read: 16.0,
+        d1_rows_written: 0.0,
+        object_requests: 0.0,
+        kv_reads: 0.0,
+    },
+];
 
 /// Bytes of a raw event in D1: its columns, and the tree's own.
 pub const RAW_ROW_BYTES: f64 = 200.0;
