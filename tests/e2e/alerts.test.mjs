@@ -4,6 +4,7 @@ import { after, before, test } from "node:test";
 import { until } from "../../scripts/until.mjs";
 import { SECRETS, changed, demoOrigin, promptConsumer, real } from "./support/configs.mjs";
 import { event, hourOf } from "./support/events.mjs";
+import { ask, producer, testOrigin } from "./support/proxies.mjs";
 import { problemOf, startProduct } from "./support/product.mjs";
 import { signatureOf, startReceiver } from "./support/receiver.mjs";
 
@@ -31,6 +32,8 @@ before(async () => {
     real("producer"),
     real("archiver", { D1_LIMIT_BYTES: "1000000" }),
     demoOrigin,
+    testOrigin,
+    producer("queueless", { queues: {} }),
     api(() => withWebhook(`${receiver.origin}/slack`, { ALERT_WEBHOOK_FORMAT: "slack" }), "api-slack"),
     api(() => ({ vars: {} }), "api-no-webhook"),
     api(() => withWebhook("http://elsewhere.example/topsecret"), "api-wrong"),
@@ -99,30 +102,6 @@ test("a quiet minute writes one row and tells nobody", BOUND, async () => {
   assert.equal((await product.row("SELECT count(*) AS n FROM alert_samples")).n, 2);
 });
 
-test("heartbeat: the consumer took nothing in for half an hour", BOUND, async () => {
-  const [fired] = await course("heartbeat", {
-    cause: () => product.kv().put("aggregator:heartbeat", String(Date.now() - 30 * MINUTE_MS)),
-    mend: beat,
-    beating: false,
-  });
-  assert.match(fired.summary, /^Consumer's last batch: 30 min \(warning from 3 min on\), since /);
-  assert.match(fired.detail, /no message waits/);
-  assert.ok(fired.runbook.endsWith("/docs/runbooks/heartbeat.md"));
-  assert.deepEqual([fired.unit, fired.threshold, fired.dashboard, fired.environment], ["seconds", 180, "http://localhost:8788/", "dev"]);
-});
-
-test("snapshot: none was made for an hour", BOUND, async () => {
-  await course("snapshot", {
-    level: "critical",
-    cause: async () => {
-      const pointer = await product.kv().get("paths:snapshot:latest", "json");
-      await product.kv().put("paths:snapshot:latest", JSON.stringify({ ...pointer, updatedAt: Date.now() - 61 * MINUTE_MS }));
-    },
-    mend: beat,
-    beating: false,
-  });
-});
-
 test("dead-letters: a message that is no event", BOUND, async () => {
   const [fired] = await course("dead-letters", {
     cause: async () => {
@@ -138,17 +117,28 @@ test("dead-letters: a message that is no event", BOUND, async () => {
 });
 
 test("outbox and lost-requests: what the queue refused, and what the database refused too", BOUND, async () => {
+  const refused = event(7);
   await course("outbox", {
-    cause: () => product.rows("INSERT INTO outbox VALUES ('1-a/0/0', ?, ?)", JSON.stringify(event(7)), Date.now()),
+    cause: async () => {
+      assert.equal((await product.collect([refused], { from: "pathstats-producer-queueless" })).status, 202);
+      await until(async () => (await product.row("SELECT count(*) AS n FROM outbox")).n === 1, { what: "a message in the outbox" });
+    },
     // The consumer's own cron takes it in.
     mend: async () => {
       await product.worker("consumer").scheduled({ cron: "*/5 * * * *" });
       await until(async () => (await product.row("SELECT count(*) AS n FROM outbox")).n === 0, { what: "an empty outbox" });
     },
   });
+  assert.equal((await product.row("SELECT count(*) AS n FROM traffic_events WHERE id = ?", refused.id)).n, 1, "nothing of it is lost");
   await course("lost-requests", {
-    cause: () => product.rows("INSERT INTO recording_drops VALUES (?, 'lost', 4)", hourOf(Date.now())),
-    mend: () => product.rows("DELETE FROM recording_drops"),
+    cause: async () => {
+      await product.rows("ALTER TABLE outbox RENAME TO gone");
+      await ask(product, "queueless", "/lost");
+      await until(() => product.row("SELECT 1 FROM recording_drops WHERE reason = 'lost'"), { what: "the loss is noted" });
+      await product.rows("ALTER TABLE gone RENAME TO outbox");
+    },
+    // A day goes by.
+    mend: () => product.rows("UPDATE recording_drops SET hour_bucket = ?", hourOf(Date.now() - 2 * DAY_MS)),
   });
 });
 
@@ -162,19 +152,38 @@ test("database: it is filled beyond 80 % of its limit", BOUND, async () => {
   assert.ok(fired.value > 0.9, fired.value);
 });
 
-test("archive-failed, archive-late and reconciliation: a run that ended with an error, a day that waits, one that differs", BOUND, async () => {
-  const record = (value) => product.rows("INSERT OR REPLACE INTO archive_metadata (date, record_count, file_size_bytes, status, d1_cleaned, record, carry) VALUES ('2026-01-01', 1, 1, 'archived', 1, ?, x'')", JSON.stringify(value));
-  const [failed] = await course("archive-failed", { cause: () => record({ clean: true, error: "R2 refused a part" }), mend: () => record({ clean: true }) });
-  assert.match(failed.detail, /R2 refused a part/);
-  await course("reconciliation", { cause: () => record({ clean: true, reconciliation: { differing: { "2026-01-01T03": 2 } } }), mend: () => record({ clean: true }) });
+test("archive-failed, archive-late and reconciliation: a database that refuses, a day that waits, a row that was changed", BOUND, async () => {
+  const trigger = (date, path = "trigger", more = {}) => product.worker("api").fetch(`/admin/${path}`, { method: "POST", headers: { authorization: `Bearer ${SECRETS.ADMIN_TOKEN}` }, body: JSON.stringify({ date, wait: true, ...more }) });
+  const at = Date.now() - 2 * DAY_MS;
+  const date = new Date(at).toISOString().slice(0, 10);
+  await product.collect([event(21, { timestamp: at }), event(22, { timestamp: at })]);
+  await until(async () => (await product.row("SELECT sum(requests) AS n FROM path_stats_hourly WHERE hour_bucket = ?", hourOf(at)))?.n === 2, { what: "the day is counted" });
+  const [failed] = await course("archive-failed", {
+    cause: async () => {
+      await product.rows("ALTER TABLE archive_pages RENAME TO gone");
+      assert.notEqual((await trigger(date, "archive/trigger")).status, 200);
+      await product.rows("ALTER TABLE gone RENAME TO archive_pages");
+    },
+    // As the runbook says.
+    mend: async () => assert.equal((await trigger(date, "archive/trigger")).status, 200),
+  });
+  assert.match(failed.detail, /archive_pages/);
+  await course("reconciliation", {
+    cause: async () => {
+      await product.rows("UPDATE path_stats_hourly SET requests = requests + 3 WHERE hour_bucket = ?", hourOf(at));
+      assert.equal((await trigger(date, "reconcile")).status, 200);
+    },
+    mend: async () => assert.equal((await trigger(date, "reconcile", { repair: true })).status, 200),
+  });
+  assert.equal((await product.row("SELECT sum(requests) AS n FROM path_stats_hourly WHERE hour_bucket = ?", hourOf(at))).n, 2);
   const old = event(5, { timestamp: Date.now() - 9 * DAY_MS });
   await course("archive-late", {
     level: "critical",
+    // Nights went by without a run.
     cause: () => product.rows("INSERT INTO traffic_events (id, path, method, status) VALUES (?, '/', 'GET', 200)", old.id),
     // As the runbook says.
     mend: () => admin("POST", "/admin/archive/trigger", { date: new Date(old.timestamp).toISOString().slice(0, 10), wait: true }),
   });
-  await product.rows("DELETE FROM archive_metadata");
 });
 
 test("alert-store: D1 takes no state, and people hear of it all the same", BOUND, async () => {
