@@ -6,7 +6,6 @@ use std::collections::BTreeMap;
 use pathstats_edge::bindings::D1;
 use pathstats_edge::clock::now_ms;
 use pathstats_edge::database::Database;
-use pathstats_edge::telemetry;
 use pathstats_model::hour::HourBucket;
 use worker::Env;
 
@@ -61,7 +60,7 @@ pub async fn count_drops(env: &Env, reason: DropReason, requests: u64) {
         Err(error) => Err(error),
     };
     if let Err(error) = written {
-        telemetry::warn("counts of dropped requests were not written and are kept", &error);
+        tracing::warn!(%error, "counts of dropped requests were not written and are kept");
         COUNTS.with_borrow_mut(|counts| {
             for (reason, count) in taken {
                 *counts.entry(reason).or_default() += count;

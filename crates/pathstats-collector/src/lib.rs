@@ -15,6 +15,9 @@
 //! `D1` (the outbox), and the secret `IP_HASH_SECRET`. `RECORD_LIMIT`, a rate limit, is used if
 //! it is there. The variables are those of [`RecorderConfig`](pathstats_model::config::RecorderConfig).
 //! Recording runs in `waitUntil`: the client never waits for statistics, and no failure reaches it.
+//!
+//! What cannot be recorded is told by [`tracing`]: with [`log_to_console`] at the beginning of a request it is
+//! written as lines of JSON, and a Worker with a subscriber of its own finds it there.
 
 mod drops;
 mod outbox;
@@ -22,4 +25,5 @@ mod recorder;
 
 pub use drops::{count_drops, DropReason};
 pub use outbox::{deliver, Delivered};
+pub use pathstats_edge::telemetry::start as log_to_console;
 pub use recorder::{Recorder, RecorderError, Started};

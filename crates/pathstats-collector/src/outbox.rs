@@ -5,7 +5,6 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use pathstats_edge::bindings::{D1, TRAFFIC_QUEUE};
 use pathstats_edge::clock::now_ms;
 use pathstats_edge::database::Database;
-use pathstats_edge::telemetry;
 use pathstats_edge::usage::{count, queue_units};
 use pathstats_model::cost::Operation;
 use wasm_bindgen::JsValue;
@@ -28,7 +27,7 @@ pub async fn deliver(env: &Env, id: &str, sends: &[Vec<String>]) -> Delivered {
     let mut delivered = Delivered::Queued;
     for send in sends {
         let Err(refused) = queue(env, send).await else { continue };
-        telemetry::warn("the queue refused, so messages go to the outbox", &refused);
+        tracing::warn!(error = %refused, "the queue refused, so messages go to the outbox");
         let rows: Vec<(String, &str)> =
             send.iter().map(|message| (outbox_id(id, message), message.as_str())).collect();
         let kept = match env.d1(D1) {
@@ -38,7 +37,7 @@ pub async fn deliver(env: &Env, id: &str, sends: &[Vec<String>]) -> Delivered {
         match kept {
             Ok(()) => delivered = Delivered::InOutbox,
             Err(error) => {
-                telemetry::error("the outbox refused too", &error);
+                tracing::error!(%error, "the outbox refused too");
                 return Delivered::Refused;
             }
         }

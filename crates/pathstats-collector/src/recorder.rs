@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use pathstats_edge::bindings::{counted_as, EnvVariables, RECORD_LIMIT};
 use pathstats_edge::clock::now_ms;
-use pathstats_edge::{telemetry, usage};
+use pathstats_edge::usage;
 use pathstats_model::client_ip::IpHasher;
 use pathstats_model::config::{ConfigError, RecorderConfig};
 use pathstats_model::event::{cut, response_time_us};
@@ -95,7 +95,7 @@ impl Recorder {
             Ok(event) => event,
             Err(wrong) => {
                 // Cannot happen for a request that the platform delivered; told, never thrown.
-                telemetry::error("a request makes no event", &wrong);
+                tracing::error!(error = %wrong, "a request makes no event");
                 return count_drops(&self.env, DropReason::Lost, 1).await;
             }
         };

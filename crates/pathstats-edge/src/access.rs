@@ -8,12 +8,10 @@ use pathstats_model::access::{
 };
 use pathstats_model::event::cut;
 use pathstats_model::problem::Problem;
-use serde_json::json;
 use worker::{Env, Request, Result};
 
 use crate::bindings::SIGN_IN_LIMIT;
 use crate::clock::now_ms;
-use crate::telemetry::{self, Level};
 
 pub use keys::TeamKeys;
 
@@ -64,11 +62,8 @@ pub async fn identify(
     // A request without anything is a browser's first one; there is nothing to tell about it.
     if refusal != Refusal::Token(AccessError::Missing) {
         let path = request.path();
-        telemetry::log(
-            Level::Warn,
-            "a request was refused",
-            json!({ "status": problem.status, "path": cut(&path, 200), "reason": problem.detail }),
-        );
+        let (status, path, reason) = (problem.status, cut(&path, 200), problem.detail.as_str());
+        tracing::warn!(status, path, reason, "a request was refused");
     }
     Ok(Err(problem))
 }

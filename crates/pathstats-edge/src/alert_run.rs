@@ -16,7 +16,7 @@ use crate::bindings::{D1, KV};
 use crate::clock::now_ms;
 use crate::random::random_bits;
 use crate::webhook::Webhook;
-use crate::{health_sources, telemetry, usage};
+use crate::{health_sources, usage};
 
 /// What is kept in KV of an outage could not be read or written; what is told then is only told again.
 const NO_OUTAGE: &str = "what is known of an outage of D1 cannot be kept in KV";
@@ -32,7 +32,7 @@ pub async fn run(env: &Env, config: &AlertConfig, scheduled_ms: i64) -> Result<(
     // 1. Judge. Dying here: nothing is kept, and the next minute judges.
     let judged = judged(env, config, at_ms).await;
     if let Err(error) = &judged {
-        telemetry::error("alerts cannot be judged or kept", error);
+        tracing::error!(%error, "alerts cannot be judged or kept");
     }
     // 2. That alerts cannot be kept is an alert too, and is kept elsewhere.
     outage(env, config, judged.is_err(), at_ms).await;
@@ -68,11 +68,11 @@ async fn deliver(env: &Env, config: &AlertConfig, minute_ms: i64) -> Result<()> 
         match attempt(&store, &Webhook(endpoint), pending, minute_ms, now_ms()).await {
             Ok(None | Some((Ending::Sent, _))) => {}
             Ok(Some((_, answer))) => {
-                telemetry::warn("a notification was not taken", &format!("{}: {answer}", what()));
+                tracing::warn!(error = %format_args!("{}: {answer}", what()), "a notification was not taken");
             }
             Err(error) => {
                 let error = format!("{}: {error}", what());
-                telemetry::error("what became of a notification is not known", &error);
+                tracing::error!(%error, "what became of a notification is not known");
             }
         }
     });
@@ -86,7 +86,7 @@ async fn outage(env: &Env, config: &AlertConfig, failed: bool, at_ms: i64) {
     let Some(rule) = rule else { return };
     let before = match known_outage(env).await {
         Ok(before) => before,
-        Err(error) => return telemetry::error(NO_OUTAGE, &error),
+        Err(error) => return tracing::error!(%error, "{NO_OUTAGE}"),
     };
     // As it nearly always is: one read, and nothing written.
     if before.is_none() && !failed {
@@ -104,7 +104,7 @@ async fn outage(env: &Env, config: &AlertConfig, failed: bool, at_ms: i64) {
     let after = if delivered { next.after } else { Some(next.undelivered) };
     if after != before {
         if let Err(error) = keep_outage(env, after.as_ref()).await {
-            telemetry::error(NO_OUTAGE, &error);
+            tracing::error!(%error, "{NO_OUTAGE}");
         }
     }
 }

@@ -4,7 +4,6 @@ use pathstats_model::analytics::DataPoint;
 use worker::{AnalyticsEngineDataPointBuilder, Env};
 
 use crate::bindings::TRAFFIC_ANALYTICS;
-use crate::telemetry::warn;
 
 /// Writes a point, behind everything: the platform takes it without an answer. What goes wrong is told to
 /// the log and hinders nothing. Dying before, the point is missing; again, it is there twice: the engine
@@ -19,6 +18,6 @@ pub fn write(env: &Env, point: &DataPoint) {
             .write_to(&dataset)
     });
     if let Err(error) = written {
-        warn("a data point was not written", &error);
+        tracing::warn!(%error, "a data point was not written");
     }
 }

@@ -8,7 +8,6 @@ use worker::{Cache, Response, ResponseBody, Result};
 
 use crate::clock::now_ms;
 use crate::http::packed_json;
-use crate::telemetry;
 
 /// Header of a copy: when it was put there, milliseconds since the epoch.
 const CACHED_AT: &str = "X-Pathstats-Cached-At";
@@ -45,7 +44,7 @@ impl KeptAnswer {
             }
         };
         read.await.unwrap_or_else(|error| {
-            telemetry::warn("the cache cannot be read", &error);
+            tracing::warn!(%error, "the cache cannot be read");
             None
         })
     }
@@ -64,7 +63,7 @@ impl KeptAnswer {
             Cache::default().put(self.key.as_str(), response).await
         };
         if let Err(error) = written.await {
-            telemetry::warn("the cache was not written", &error);
+            tracing::warn!(%error, "the cache was not written");
         }
     }
 }

@@ -9,8 +9,8 @@ use wasm_bindgen::JsValue;
 use worker::{Response, Result};
 
 use crate::database::{count, integer};
+use crate::http;
 use crate::metered::D1Database;
-use crate::{http, telemetry};
 
 /// The table `audit_log`.
 #[derive(Debug)]
@@ -120,7 +120,7 @@ pub async fn audited(
     // 1. The entry, without a status. No entry, no change. Dying here: an entry of what was not done, which
     // says that it is not known to have ended. A client that asks again gets an entry of its own.
     if let Err(error) = store.write(entry).await {
-        telemetry::error("a change was not made: its audit entry was not written", &error);
+        tracing::error!(%error, "a change was not made: its audit entry was not written");
         let detail = "the audit takes no entries, so nothing was changed: try again later";
         let problem = Problem::new(503, "audit_unavailable", "The change could not be recorded", detail);
         return http::problem(&problem.retry_after(10));
@@ -130,7 +130,7 @@ pub async fn audited(
     // 3. How it ended. Dying here: as above. Writing it again changes nothing.
     let status = answer.as_ref().map_or(500, Response::status_code);
     if let Err(error) = store.end(&entry.id, status).await {
-        telemetry::error("the audit does not tell how a change ended", &error);
+        tracing::error!(%error, "the audit does not tell how a change ended");
     }
     answer
 }

@@ -10,7 +10,6 @@ use pathstats_model::limits::CHUNK_CALLS;
 use worker::{Fetcher, ObjectNamespace, Response, Result};
 
 use crate::http::{post, post_to_object};
-use crate::telemetry::warn;
 
 /// Counts each group in its object. The first 45 are called from here; each further chunk of 45
 /// goes to `consumer`, a binding of the consumer to itself, where it has an invocation's budget of
@@ -49,7 +48,7 @@ async fn count_calls<'a>(
 ) -> Vec<CountReply> {
     join_all(calls.map(|call| async move {
         count_one(objects, call).await.unwrap_or_else(|error| {
-            warn("a group was not counted", &error);
+            tracing::warn!(%error, "a group was not counted");
             CountReply::Failed
         })
     }))
@@ -78,7 +77,7 @@ async fn count_elsewhere(consumer: &Fetcher, chunk: &[Vec<u8>]) -> Vec<CountRepl
     match answer.await {
         Ok(replies) => decode_replies(&replies, chunk.len()),
         Err(error) => {
-            warn("a chunk of groups was not counted", &error);
+            tracing::warn!(%error, "a chunk of groups was not counted");
             vec![CountReply::Failed; chunk.len()]
         }
     }

@@ -14,8 +14,8 @@ use crate::bindings::{ARCHIVER, D1, KV, TRAFFIC_QUEUE};
 use crate::clock::{now_ms, within};
 use crate::health_store::HealthStore;
 use crate::letter_store::D1LetterStore;
+use crate::queue;
 use crate::snapshot_store::SnapshotStore;
-use crate::{queue, telemetry};
 
 /// What is to be seen now. Reads only. A source that does not answer is told to be silent.
 pub async fn look(env: &Env) -> Seen {
@@ -41,7 +41,7 @@ async fn ask<T>(what: &str, answer: impl Future<Output = Result<T>>) -> Source<T
     match within(Duration::from_millis(u64::from(SOURCE_MS)), answer).await {
         Some(Ok(answer)) => Ok(answer),
         Some(Err(error)) => {
-            telemetry::warn(&format!("health does not know {what}"), &error);
+            tracing::warn!(%error, "health does not know {what}");
             Err(Silence::Failed)
         }
         None => Err(Silence::Late),

@@ -12,7 +12,6 @@ use worker::{Error, Result};
 use crate::clock::now_ms;
 use crate::database::{count, integer, json_parameters};
 use crate::metered::{D1Database, D1PreparedStatement};
-use crate::telemetry;
 
 /// Reasons that are told. There are some ten; more come only from rows written by hand.
 const MAX_REASONS: usize = 100;
@@ -199,7 +198,7 @@ impl LetterStore for D1LetterStore {
     }
 
     fn report(&self, what: &str, error: &Error) {
-        telemetry::warn(what, error);
+        tracing::warn!(%error, "{what}");
     }
 
     async fn find(&self, ids: &[String]) -> Result<Vec<Outline>> {

@@ -122,6 +122,12 @@ impl Batch {
         self.raw.queue()
     }
 
+    /// Id of its first message.
+    #[must_use]
+    pub fn first_id(&self) -> String {
+        self.messages.first().map(RawMessage::id).unwrap_or_default()
+    }
+
     /// The messages. Asked for once: each is counted as read.
     #[must_use]
     pub fn deliveries(&self) -> Vec<Delivery> {

@@ -9,7 +9,6 @@ use pathstats_model::snapshot_memo::{busiest, settled_and_open, BusyPath, Snapsh
 use worker::Result;
 
 use crate::database::Database;
-use crate::telemetry::{error, warn};
 
 /// Bytes of statistics read at once; as text they are twice as many. Mostly all of a hundred paths
 /// come together: a query costs more than most of what it reads.
@@ -69,7 +68,7 @@ async fn find_busiest(
         let hours = if are_known { open.to_vec() } else { [settled, open].concat() };
         let all = database.all_paths(&hours, open_from, PATHS_AN_HOUR).await.unwrap_or_else(|failed| {
             // Paths of hundreds of letters may be more than a string holds.
-            warn("the counters of all paths cannot be read at once", &failed);
+            tracing::warn!(error = %failed, "the counters of all paths cannot be read at once");
             None
         });
         if let Some(all) = all {
@@ -99,7 +98,7 @@ async fn add(
         if let Err(broken) = merged.add(*hour, &row.sketches) {
             // One broken row must not take the dashboard away; it is told and left out.
             let path = names.get(row.path).copied().unwrap_or_default();
-            error(&format!("the statistics of {path} in {hour} are broken"), &broken);
+            tracing::error!(error = %broken, path, %hour, "statistics do not decode");
         }
     }
     Ok(merged)

@@ -11,7 +11,6 @@ use worker::kv::KvStore;
 use worker::Result;
 
 use crate::http::gzip;
-use crate::telemetry::warn;
 use crate::usage::count;
 
 /// KV key of the heartbeat: milliseconds since the epoch, as text.
@@ -146,7 +145,9 @@ impl SnapshotStore {
     ) -> Result<Option<T>> {
         count(Operation::KvReads, 1);
         let Some(text) = self.kv.get(key).text().await? else { return Ok(None) };
-        Ok(parse(text).map_err(|broken| warn(&format!("{key} in KV does not read"), &broken)).ok())
+        Ok(parse(text)
+            .map_err(|broken| tracing::warn!(error = %broken, key, "a value in KV does not read"))
+            .ok())
     }
 
     /// Writes a snapshot, then the pointer to it. Dying between leaves the pointer at the one

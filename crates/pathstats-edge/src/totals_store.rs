@@ -18,7 +18,6 @@ use crate::clock::now_ms;
 use crate::daily_store::add;
 use crate::database::{count, from_hex, integer};
 use crate::metered::D1Database;
-use crate::telemetry;
 
 /// Bytes of sketches read at once, by the mean of the rows listed: as hexadecimal text they are twice as
 /// many. Should the large ones come first, a page of the most rows holds four times as many at most.
@@ -66,7 +65,7 @@ impl TotalsStore for D1TotalsStore {
     }
 
     fn report(&self, what: &str, error: &dyn Display) {
-        telemetry::error(what, &error);
+        tracing::error!(%error, "{what}");
     }
 
     async fn waiting(&self, every_ms: i64, limit: usize) -> Result<Vec<Waiting>> {

@@ -12,7 +12,6 @@ use worker::{Context, Env, Result};
 
 use crate::bindings::{EnvVariables, D1};
 use crate::clock::now_ms;
-use crate::telemetry;
 use crate::usage_store::UsageStore;
 
 thread_local! {
@@ -77,7 +76,7 @@ pub async fn settle(env: &Env, worker: &str) {
     let written: Result<()> =
         async { UsageStore::new(env.d1(D1)?).add(HourBucket::from_ms(now), worker, &taken).await }.await;
     if let Err(error) = written {
-        telemetry::warn("counts of operations were not added up and are kept", &error);
+        tracing::warn!(%error, "counts of operations were not added up and are kept");
         let mut counted = COUNTED.get();
         counted.merge(&taken);
         COUNTED.set(counted);

@@ -8,7 +8,6 @@ use serde::de::DeserializeOwned;
 use worker::{Response, Result};
 
 use crate::clock::within;
-use crate::telemetry;
 
 /// What the `worker` answers, body and all, within a time. A problem of its own is handed on; the others
 /// are 502 when it cannot be reached or says what cannot be read, and 504 when it is late. Given up
@@ -29,16 +28,16 @@ pub async fn answered<T: DeserializeOwned>(
     let (status, body) = match within(limit, read).await {
         Some(Ok(answer)) => answer,
         Some(Err(error)) => {
-            telemetry::error(&format!("the {worker} does not answer"), &error);
+            tracing::error!(%error, "the {worker} does not answer");
             return Err(Problem::unreachable(worker));
         }
         None => {
-            telemetry::error(&format!("the {worker} is late"), &format!("{} s", limit.as_secs()));
+            tracing::error!(error = %format_args!("{} s", limit.as_secs()), "the {worker} is late");
             return Err(Problem::late(worker, limit.as_secs()));
         }
     };
     let unreadable = |error: serde_json::Error| {
-        telemetry::error(&format!("the {worker} answered {status} with what does not read"), &error);
+        tracing::error!(%error, "the {worker} answered {status} with what does not read");
         Problem::unreachable(worker)
     };
     if status == 200 {

@@ -4,10 +4,12 @@
 //! them is tried natively.
 
 use rustc_hash::FxHashMap;
+use serde::Deserialize;
 
 use crate::cadence::may_be_sealed;
 use crate::calls::{CountReply, RowState};
 use crate::event::TrafficEvent;
+use crate::event_id::EventId;
 use crate::hour::{HourBucket, PathHour};
 use crate::message::{decode_message, Refused};
 use crate::packed::PackedEvent;
@@ -45,6 +47,18 @@ pub struct DeadLetter {
     pub body: String,
     /// How often the message was delivered before.
     pub attempts: u32,
+}
+
+impl DeadLetter {
+    /// The id of the event that it is, if it has a proper one: for the log, which holds nothing else of a body.
+    #[must_use]
+    pub fn event_id(&self) -> Option<EventId> {
+        #[derive(Deserialize)]
+        struct Named {
+            id: String,
+        }
+        serde_json::from_str::<Named>(&self.body).ok()?.id.parse().ok()
+    }
 }
 
 /// A dead letter, and which delivery of the batch it came from.

@@ -49,6 +49,7 @@ pub mod ingest;
 pub mod latency;
 pub mod ledger;
 pub mod limits;
+pub mod log_level;
 pub mod message;
 pub mod packed;
 pub mod path_policy;

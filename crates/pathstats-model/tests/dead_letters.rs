@@ -388,3 +388,22 @@ proptest! {
         prop_assert_eq!(found(&world), expected);
     }
 }
+
+#[test]
+fn a_letter_tells_the_events_id_and_nothing_else_of_its_body() {
+    let letter = |body: &str| DeadLetter {
+        id: "message/0".to_owned(),
+        reason: "sealed",
+        detail: String::new(),
+        body: body.to_owned(),
+        attempts: 1,
+    };
+    let id = |body| letter(body).event_id().map(|id| id.to_string());
+    assert_eq!(
+        id(r#"{"id":"1760500000000-0000002a","path":"/a"}"#).as_deref(),
+        Some("1760500000000-0000002a")
+    );
+    for other in ["", "no event", r#"{"id":"ann@example.com"}"#, r#"{"id":7}"#, "[]"] {
+        assert_eq!(id(other), None, "{other}");
+    }
+}

@@ -5,7 +5,6 @@ use pathstats_edge::alert_store::AlertStore;
 use pathstats_edge::bindings::{EnvVariables, D1};
 use pathstats_edge::clock::now_ms;
 use pathstats_edge::http::{self, read_body, Body};
-use pathstats_edge::telemetry;
 use pathstats_edge::webhook::Webhook;
 use pathstats_model::access::Identity;
 use pathstats_model::alerts::answers::{AlertTest, AlertsAnswer, HistoryQuery, Unsilenced};
@@ -29,7 +28,7 @@ pub async fn run(env: &Env, scheduled_ms: i64) {
         Err(error) => Err(error.to_string()),
     };
     if let Err(error) = done {
-        telemetry::error("the alerts' cron failed", &error);
+        tracing::error!(%error, "the alerts' cron failed");
     }
 }
 
@@ -110,6 +109,6 @@ pub async fn test(identity: Option<&Identity>, env: &Env) -> Result<Response> {
 }
 
 fn unreadable(error: &worker::Error) -> Result<Response> {
-    telemetry::error("alerts cannot be read or written", error);
+    tracing::error!(%error, "alerts cannot be read or written");
     http::problem(&Problem::database_unreadable())
 }

@@ -49,7 +49,7 @@ pub async fn forward(mut request: Request, env: &Env, operation: &Operation) -> 
     match within(limit, archiver.fetch_request(request)).await {
         Some(Ok(response)) => Ok(response),
         Some(Err(error)) => {
-            telemetry::error("the archiver does not answer", &error);
+            tracing::error!(%error, "the archiver does not answer");
             http::problem(&Problem::unreachable("archiver"))
         }
         None => http::problem(&Problem::late("archiver", limit.as_secs())),

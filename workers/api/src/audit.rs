@@ -2,7 +2,7 @@
 
 use pathstats_edge::audit_store::AuditStore;
 use pathstats_edge::bindings::D1;
-use pathstats_edge::{http, telemetry};
+use pathstats_edge::http;
 use pathstats_model::api::given::Given;
 use pathstats_model::audit::{AuditList, AuditQuery};
 use pathstats_model::problem::Problem;
@@ -18,7 +18,7 @@ pub async fn answer(given: &Given, env: &Env) -> Result<Response> {
     match AuditStore::new(env.d1(D1)?).page(query.before.as_ref(), query.limit + 1).await {
         Ok(entries) => http::json(200, &AuditList::new(entries, query.limit)),
         Err(error) => {
-            telemetry::error("the audit cannot be read", &error);
+            tracing::error!(%error, "the audit cannot be read");
             http::problem(&Problem::database_unreadable())
         }
     }

@@ -2,8 +2,8 @@
 
 use pathstats_edge::bindings::D1;
 use pathstats_edge::clock::now_ms;
+use pathstats_edge::http;
 use pathstats_edge::usage_store::UsageStore;
-use pathstats_edge::{http, telemetry};
 use pathstats_model::api::given::Given;
 use pathstats_model::api::period::Period;
 use pathstats_model::cost::report::CostReport;
@@ -20,7 +20,7 @@ pub async fn answer(given: &Given, env: &Env) -> Result<Response> {
     match UsageStore::new(env.d1(D1)?).metered(hours.from, hours.to.plus(-1)).await {
         Ok(metered) => http::json(200, &CostReport::new(hours, &metered, now)),
         Err(error) => {
-            telemetry::error("counts of operations cannot be read", &error);
+            tracing::error!(%error, "counts of operations cannot be read");
             http::problem(&Problem::database_unreadable())
         }
     }

@@ -6,7 +6,6 @@ use pathstats_edge::bindings::{CONSUMER, D1};
 use pathstats_edge::clock::now_ms;
 use pathstats_edge::http::{self, post, read_body, Body};
 use pathstats_edge::letter_store::D1LetterStore;
-use pathstats_edge::telemetry;
 use pathstats_edge::worker_call::answered;
 use pathstats_model::api::given::Given;
 use pathstats_model::dead_letters::{
@@ -101,6 +100,6 @@ async fn order<O: Serialize, A: Serialize + DeserializeOwned>(
 }
 
 fn unreadable(error: &worker::Error) -> Result<Response> {
-    telemetry::error("dead letters cannot be read", error);
+    tracing::error!(%error, "dead letters cannot be read");
     http::problem(&Problem::database_unreadable())
 }

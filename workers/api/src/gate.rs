@@ -8,7 +8,6 @@ use pathstats_edge::bindings::D1;
 use pathstats_edge::clock::now_ms;
 use pathstats_edge::http::{self, read_body, Body};
 use pathstats_edge::random::random_bits;
-use pathstats_edge::telemetry;
 use pathstats_model::access::Identity;
 use pathstats_model::api::operations::Operation;
 use pathstats_model::audit::{target, AuditEntry};
@@ -59,7 +58,7 @@ async fn refuse(
         return http::problem(&access::too_many_tries());
     }
     if let Err(error) = store.write(&AuditEntry { status: Some(problem.status), ..entry }).await {
-        telemetry::error("a refused change is not in the audit", &error);
+        tracing::error!(%error, "a refused change is not in the audit");
     }
     http::problem(&problem)
 }

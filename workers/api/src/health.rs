@@ -4,7 +4,6 @@ use pathstats_edge::bindings::KV;
 use pathstats_edge::clock::now_ms;
 use pathstats_edge::http;
 use pathstats_edge::snapshot_store::SnapshotStore;
-use pathstats_edge::telemetry;
 use pathstats_model::api::liveness::Health;
 use pathstats_model::freshness::staleness_seconds;
 use pathstats_model::problem::Problem;
@@ -24,7 +23,7 @@ pub async fn answer(env: &Env) -> Result<Response> {
             http::json(200, &Health::new(env!("CARGO_PKG_VERSION"), heartbeat, snapshot))
         }
         Err(error) => {
-            telemetry::error("KV cannot be read", &error);
+            tracing::error!(%error, "KV cannot be read");
             let problem = Problem::new(
                 503,
                 "kv_unreadable",

@@ -33,6 +33,7 @@ mod stats;
 mod tiers;
 
 use pathstats_edge::bindings::{counted_as, EnvVariables};
+use pathstats_edge::clock::now_ms;
 use pathstats_edge::http::{self, Exchange};
 use pathstats_edge::{telemetry, usage};
 use pathstats_model::access::Identity;
@@ -41,20 +42,25 @@ use pathstats_model::api::operations::{find, Access, Found, Operation, Operation
 use pathstats_model::api::session::Session;
 use pathstats_model::config::{ApiConfig, ConfigError};
 use pathstats_model::cost::Operation as Billed;
+use pathstats_model::event::cut;
 use pathstats_model::problem::Problem;
 use worker::{event, Context, Env, Request, Response, Result, ScheduleContext, ScheduledEvent};
 
 /// Any request. What every answer carries is put on here.
 #[event(fetch)]
 async fn fetch(request: Request, env: Env, context: Context) -> Result<Response> {
+    telemetry::start(&env);
     usage::count(Billed::WorkerRequests, 1);
     let exchange = Exchange::of(&request)?;
+    let (method, path, began) = (request.inner().method(), request.path(), now_ms());
     let work = async {
         let config = ApiConfig::from_variables(&EnvVariables(&env));
         let response = answer(&exchange, request, &env, &context, &config).await.or_else(|error| {
-            telemetry::error("a request failed", &error);
+            tracing::error!(%error, "a request failed");
             http::problem(&Problem::new(500, "internal", "Something went wrong here", "try again later"))
         })?;
+        let (status, milliseconds) = (response.status_code(), now_ms() - began);
+        tracing::debug!(method, path = cut(&path, 200), status, milliseconds, "a request was answered");
         exchange.finish(response, &config.map(|config| config.cors).unwrap_or_default())
     };
     let response = telemetry::in_request(exchange.id(), work).await;
@@ -68,6 +74,7 @@ async fn scheduled(event: ScheduledEvent, env: Env, _context: ScheduleContext) {
     // A time in milliseconds is far below 2^53.
     #[allow(clippy::cast_possible_truncation)]
     let scheduled_ms = event.schedule() as i64;
+    telemetry::start(&env);
     usage::count(Billed::WorkerRequests, 1);
     alerts::run(&env, scheduled_ms).await;
     usage::settle(&env, counted_as::THE_API).await;

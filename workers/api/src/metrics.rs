@@ -4,9 +4,9 @@ use pathstats_edge::answer_cache::KeptAnswer;
 use pathstats_edge::bindings::D1;
 use pathstats_edge::clock::now_ms;
 use pathstats_edge::database::Database;
+use pathstats_edge::http;
 use pathstats_edge::series_store::{Of, SeriesStore};
 use pathstats_edge::totals::Detail;
-use pathstats_edge::{http, telemetry};
 use pathstats_model::api::answers::{Filters, SearchAnswer};
 use pathstats_model::api::given::Given;
 use pathstats_model::api::metrics::{ChangedPath, MetricsAnswer, Surroundings};
@@ -118,7 +118,7 @@ pub async fn search(given: &Given, env: &Env) -> Result<Response> {
             http::json(200, &SearchAnswer { from, to, data_source, last_updated, paths, next_cursor })
         }
         Err(error) => {
-            telemetry::error("paths cannot be searched", &error);
+            tracing::error!(%error, "paths cannot be searched");
             http::problem(&Problem::database_unreadable())
         }
     }

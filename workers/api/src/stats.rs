@@ -81,7 +81,7 @@ pub async fn kept_or_made<T: Serialize>(
     let answer = match make.await {
         Ok(answer) => answer,
         Err(error) => {
-            telemetry::error("a series cannot be read", &error);
+            tracing::error!(%error, "a series cannot be read");
             return http::problem(&Problem::database_unreadable());
         }
     };

@@ -53,7 +53,7 @@ pub struct Found {
 /// refreshes the cache behind the answer.
 pub async fn find(env: &Env, context: &Context, fresh_for_ms: i64, refresh: bool) -> Result<Found> {
     let cached = read_cache().await.unwrap_or_else(|error| {
-        telemetry::warn("the cache cannot be read", &error);
+        tracing::warn!(%error, "the cache cannot be read");
         None
     });
     let used = cache_use(cached.as_ref().map(|(at, _)| *at), now_ms(), fresh_for_ms);
@@ -77,7 +77,7 @@ pub async fn find(env: &Env, context: &Context, fresh_for_ms: i64, refresh: bool
         let (env, answered) = (env.clone(), found.snapshot.version);
         context.wait_until(telemetry::behind_request(async move {
             if let Err(error) = refresh_behind(&env, answered, refresh).await {
-                telemetry::warn("the snapshot was not refreshed", &error);
+                tracing::warn!(%error, "the snapshot was not refreshed");
             }
         }));
     }
@@ -90,7 +90,7 @@ async fn below_cache(env: &Env) -> Result<(Rc<StoredSnapshot>, DataSource)> {
     match store.latest().await {
         Ok(Some(snapshot)) => return Ok((snapshot, DataSource::Kv)),
         Ok(None) => {}
-        Err(error) => telemetry::warn("KV cannot be read, so D1 answers", &error),
+        Err(error) => tracing::warn!(%error, "KV cannot be read, so D1 answers"),
     }
     let now = now_ms();
     let snapshot = build(&Database::new(env.d1(D1)?), next_version(None, now), now).await?;
@@ -102,7 +102,7 @@ async fn keep(env: &Env, snapshot: &StoredSnapshot, source: DataSource) {
     if source == DataSource::D1 {
         let written = async { SnapshotStore::new(env.kv(KV)?).publish(snapshot, None).await };
         if let Err(error) = written.await {
-            telemetry::warn("the snapshot was not written to KV", &error);
+            tracing::warn!(%error, "the snapshot was not written to KV");
         }
     }
     write_cache_or_warn(snapshot).await;
@@ -162,6 +162,6 @@ async fn write_cache_or_warn(snapshot: &StoredSnapshot) {
         Cache::default().put(CACHE_KEY, response).await
     };
     if let Err(error) = written.await {
-        telemetry::warn("the cache was not written", &error);
+        tracing::warn!(%error, "the cache was not written");
     }
 }

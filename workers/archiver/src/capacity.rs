@@ -5,7 +5,6 @@ use pathstats_edge::bindings::{EnvVariables, D1};
 use pathstats_edge::capacity_store::CapacityStore;
 use pathstats_edge::clock::now_ms;
 use pathstats_edge::http;
-use pathstats_edge::telemetry::{self, Level};
 use pathstats_model::capacity::{
     decide, level, limit_bytes, sampled_at, used_ratio, CapacityDecision, CapacityLevel, CapacityReport,
     Sample,
@@ -52,7 +51,7 @@ pub async fn sample(env: &Env) -> Result<CapacityDecision> {
     // of the same hour takes its place. Refused by a full database: the decision still stands.
     let kept = Sample { at_ms: sampled_at(now_ms()), size_bytes: seen.size };
     if let Err(error) = CapacityStore::new(env.d1(D1)?).keep(kept).await {
-        telemetry::error("the size of the database was not kept", &error);
+        tracing::error!(%error, "the size of the database was not kept");
     }
     Ok(seen.decision)
 }
@@ -67,7 +66,7 @@ pub async fn report(env: &Env) -> Result<Response> {
         Ok(seen) => http::json(200, &body(&seen)),
         Err(Unseen::Config(error)) => http::problem(&Problem::configuration(&error)),
         Err(Unseen::D1(error)) => {
-            telemetry::error("D1 cannot be read", &error);
+            tracing::error!(%error, "D1 cannot be read");
             let problem = Problem::new(503, "d1_unreadable", "D1 cannot be read", "try again later");
             http::problem(&problem.retry_after(10))
         }
@@ -79,11 +78,11 @@ pub async fn known(env: &Env) -> Option<CapacityReport> {
     match see(env).await {
         Ok(seen) => Some(body(&seen)),
         Err(Unseen::Config(error)) => {
-            telemetry::error("the capacity is not configured", &error);
+            tracing::error!(%error, "the capacity is not configured");
             None
         }
         Err(Unseen::D1(error)) => {
-            telemetry::error("D1 cannot be read", &error);
+            tracing::error!(%error, "D1 cannot be read");
             None
         }
     }
@@ -105,22 +104,32 @@ fn body(seen: &Seen) -> CapacityReport {
 }
 
 fn tell(seen: &Seen) {
-    let (how, message) = match seen.decision {
-        CapacityDecision::Nothing => return,
-        CapacityDecision::Warn => (Level::Warn, "the database is 80 % full"),
-        CapacityDecision::ArchiveNow(_) => {
-            (Level::Error, "the database is 90 % full: its oldest closed day is archived before its time")
+    let report = body(seen);
+    let (size, limit, ratio) = (report.size_bytes, report.limit_bytes, report.used_ratio);
+    let full_at = report.full_at.map(|day| day.to_string()).unwrap_or_default();
+    match seen.decision {
+        CapacityDecision::Nothing => {}
+        CapacityDecision::Warn => {
+            tracing::warn!(
+                sizeBytes = size,
+                limitBytes = limit,
+                usedRatio = ratio,
+                fullAt = full_at,
+                "the database is 80 % full"
+            );
         }
-        CapacityDecision::NothingToArchive => {
-            (Level::Error, "the database is 90 % full, and no closed day is left to be archived")
-        }
-    };
-    // All of it are numbers and texts, so it serialises.
-    let mut details = serde_json::to_value(body(seen)).unwrap_or_default();
-    if let Some(fields) = details.as_object_mut() {
-        fields.remove("samples");
-        // A line has a level of its own.
-        fields.remove("level");
+        CapacityDecision::ArchiveNow(day) => tracing::error!(
+            sizeBytes = size,
+            limitBytes = limit,
+            usedRatio = ratio,
+            date = %day,
+            "the database is 90 % full: its oldest closed day is archived before its time"
+        ),
+        CapacityDecision::NothingToArchive => tracing::error!(
+            sizeBytes = size,
+            limitBytes = limit,
+            usedRatio = ratio,
+            "the database is 90 % full, and no closed day is left to be archived"
+        ),
     }
-    telemetry::log(how, message, details);
 }

@@ -43,6 +43,7 @@ const RETENTION_RESERVE: u32 = 60;
 /// A call from the api.
 #[event(fetch)]
 async fn fetch(request: Request, env: Env, context: Context) -> Result<Response> {
+    telemetry::start(&env);
     let id = request.headers().get(REQUEST_ID)?;
     let response = telemetry::in_request_of(id, answer(request, env.clone(), context)).await;
     usage::settle(&env, counted_as::THE_ARCHIVER).await;
@@ -89,6 +90,7 @@ async fn answer(mut request: Request, env: Env, context: Context) -> Result<Resp
 /// What is due, and what is unfinished; every six hours how full the database is.
 #[event(scheduled)]
 async fn scheduled(event: ScheduledEvent, env: Env, _context: ScheduleContext) {
+    telemetry::start(&env);
     usage::count(Operation::WorkerRequests, 1);
     fire(&event, &env).await;
     usage::settle(&env, counted_as::THE_ARCHIVER).await;
@@ -98,7 +100,7 @@ async fn fire(event: &ScheduledEvent, env: &Env) {
     let config = match settings::config(env) {
         Ok(config) => config,
         Err(error) => {
-            telemetry::error("the archiver is not configured, so nothing is archived", &error);
+            tracing::error!(%error, "the archiver is not configured, so nothing is archived");
             return;
         }
     };
@@ -106,7 +108,7 @@ async fn fire(event: &ScheduledEvent, env: &Env) {
         match capacity::sample(env).await {
             Ok(CapacityDecision::ArchiveNow(date)) => nightly::one(env, &config, date).await,
             Ok(_) => {}
-            Err(error) => telemetry::error("the size of the database is not known", &error),
+            Err(error) => tracing::error!(%error, "the size of the database is not known"),
         }
         return;
     }
@@ -123,6 +125,6 @@ async fn fire(event: &ScheduledEvent, env: &Env) {
         Err(error) => Err(error.to_string().into()),
     };
     if let Err(error) = done {
-        telemetry::error("no day is rolled up, and nothing old is deleted", &error);
+        tracing::error!(%error, "no day is rolled up, and nothing old is deleted");
     }
 }

@@ -6,7 +6,6 @@ use pathstats_archive::run::{Budget, Order, Reconcile};
 use pathstats_edge::archive_rows::MAX_DAYS;
 use pathstats_edge::archive_store::ArchiveStore;
 use pathstats_edge::clock::now_ms;
-use pathstats_edge::telemetry;
 use pathstats_model::hour::{EventDate, HOUR_MS};
 use pathstats_model::retention::day;
 use std::collections::BTreeMap;
@@ -25,7 +24,7 @@ pub const SETTLING_MS: i64 = HOUR_MS;
 pub async fn run(env: &Env, config: &ArchiveConfig) -> u32 {
     let mut budget = lasting(LASTING_MS);
     if let Err(error) = days(env, config, &mut budget).await {
-        telemetry::error("the days to be archived cannot be listed", &error);
+        tracing::error!(%error, "the days to be archived cannot be listed");
     }
     budget.calls
 }
@@ -47,7 +46,7 @@ pub async fn one(env: &Env, config: &ArchiveConfig, date: EventDate) {
     let order = Order { archive: true, clean: true, convert: None, reconcile: None };
     match store(env) {
         Ok(store) => drop(one_day(env, &store, config, date, order, &mut lasting(LASTING_MS)).await),
-        Err(error) => telemetry::error("a full database was not relieved", &error),
+        Err(error) => tracing::error!(%error, "a full database was not relieved"),
     }
 }
 

@@ -9,12 +9,11 @@ use pathstats_edge::analytics;
 use pathstats_edge::archive_store::ArchiveStore;
 use pathstats_edge::clock::now_ms;
 use pathstats_edge::http::{self, read_body, Body};
-use pathstats_edge::telemetry::{self, Level};
+use pathstats_edge::telemetry;
 use pathstats_model::analytics::{ArchiveRun, DataPoint, RunEnd};
 use pathstats_model::hour::{iso_time, EventDate};
 use pathstats_model::limits::MAX_FUTURE_MS;
 use pathstats_model::problem::Problem;
-use serde_json::json;
 use worker::{Context, Env, Request, Response, Result};
 
 use crate::nightly::SETTLING_MS;
@@ -152,21 +151,29 @@ pub async fn one_day(
     analytics::write(env, &DataPoint::archive(&told(date, &result, now_ms() - began)));
     match &result {
         Ok((outcome, record)) => {
-            let details = json!({
-                "date": date, "outcome": format!("{outcome:?}"), "milliseconds": now_ms() - began,
-                "records": record.records(), "deleted": record.deleted, "cleaned": record.cleaned,
-                "files": record.files.len(), "reconciled": record.reconciliation.is_equal(),
-            });
-            telemetry::log(Level::Info, "a day was archived", details);
+            tracing::info!(
+                %date,
+                ?outcome,
+                milliseconds = now_ms() - began,
+                records = record.records(),
+                deleted = record.deleted,
+                cleaned = record.cleaned,
+                files = record.files.len(),
+                reconciled = record.reconciliation.is_equal(),
+                "a day was archived"
+            );
             if !record.reconciliation.is_equal() {
-                let details = json!({ "date": date, "differences": record.reconciliation.count() });
+                let differences = record.reconciliation.count();
                 let archived_at = record.files.iter().filter_map(|file| file.archived_at).max();
                 let settling = archived_at.is_some_and(|at| now_ms() - at < SETTLING_MS);
-                let level = if settling { Level::Warn } else { Level::Error };
-                telemetry::log(level, "the archive and the hourly statistics differ", details);
+                if settling {
+                    tracing::warn!(%date, differences, "the archive and the hourly statistics differ");
+                } else {
+                    tracing::error!(%date, differences, "the archive and the hourly statistics differ");
+                }
             }
         }
-        Err(error) => telemetry::error(&format!("{date} is not archived to the end"), error),
+        Err(error) => tracing::error!(%error, %date, "a day is not archived to the end"),
     }
     result
 }

@@ -11,7 +11,7 @@ use pathstats_archive::record::{DayRecord, FileRecord};
 use pathstats_archive::store::{Batch, Store};
 use pathstats_edge::archive_store::{ArchiveStore, Refusal};
 use pathstats_edge::clock::now_ms;
-use pathstats_edge::{http, telemetry, usage};
+use pathstats_edge::{http, usage};
 use pathstats_model::cost::Operation;
 use pathstats_model::hour::EventDate;
 use pathstats_model::problem::Problem;
@@ -37,7 +37,7 @@ pub async fn answer(request: &Request, path: &str, env: &Env) -> Result<Response
         Ok(Ok(response)) => Ok(response),
         Ok(Err(problem)) => http::problem(&problem),
         Err(error) => {
-            telemetry::error("the archive cannot be read", &error);
+            tracing::error!(%error, "the archive cannot be read");
             let problem = Problem::new(503, "unreadable", "The archive cannot be read", "try again later");
             http::problem(&problem.retry_after(10))
         }
@@ -170,7 +170,7 @@ async fn stream(
         match chunks.next(&library).await {
             Ok(chunk) => Ok(chunk.map(|chunk| (chunk, (chunks, library)))),
             Err(error) => {
-                telemetry::error("an answer was cut short", &error);
+                tracing::error!(%error, "an answer was cut short");
                 Err(Error::RustError(error.to_string()))
             }
         }
@@ -181,7 +181,7 @@ async fn stream(
 }
 
 fn unreadable(error: &ReadError) -> Problem {
-    telemetry::error("the archive cannot be read", error);
+    tracing::error!(%error, "the archive cannot be read");
     let title = "The archive cannot be read";
     match error {
         ReadError::Library { .. } => {

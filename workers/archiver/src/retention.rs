@@ -5,13 +5,11 @@ use pathstats_edge::bindings::{EnvVariables, D1};
 use pathstats_edge::clock::now_ms;
 use pathstats_edge::daily_store::D1DailyStore;
 use pathstats_edge::http;
-use pathstats_edge::telemetry::{self, Level};
 use pathstats_edge::usage_store::UsageStore;
 use pathstats_model::problem::Problem;
 use pathstats_model::retention::{day, Budget, Horizons, RetentionConfig, RetentionPlan};
 use pathstats_model::rollup::{self, Done};
 use pathstats_model::HourBucket;
-use serde_json::json;
 use worker::{Env, Response, Result};
 
 /// How long a run lasts that a person asked for, in milliseconds: they wait for it.
@@ -26,7 +24,7 @@ pub async fn plan(env: &Env) -> Result<Response> {
     match planned(env, config).await {
         Ok(plan) => http::json(200, &plan),
         Err(error) => {
-            telemetry::error("D1 cannot be read", &error);
+            tracing::error!(%error, "D1 cannot be read");
             let problem = Problem::new(503, "d1_unreadable", "D1 cannot be read", "try again later");
             http::problem(&problem.retry_after(10))
         }
@@ -64,7 +62,7 @@ pub async fn nightly(env: &Env, config: &RetentionConfig, lasting_ms: i64) -> Re
     // Again: there is nothing more to forget. A night that cannot leaves it to the next.
     let kept_from = HourBucket::from_ms(now_ms()).plus(-24 * config.daily_days);
     if let Err(error) = UsageStore::new(env.d1(D1)?).forget_before(kept_from).await {
-        telemetry::warn("old counts of operations were not deleted", &error);
+        tracing::warn!(%error, "old counts of operations were not deleted");
     }
     let (store, horizons, budget) = ready(env, config, lasting_ms)?;
     let done = rollup::nightly(&store, horizons, budget).await;
@@ -93,5 +91,17 @@ fn ready(env: &Env, config: &RetentionConfig, lasting_ms: i64) -> Result<(D1Dail
 }
 
 fn tell(store: &D1DailyStore, done: Done) {
-    telemetry::log(Level::Info, "days were rolled up", json!({ "done": done, "usage": store.used() }));
+    let used = store.used();
+    tracing::info!(
+        daysRolledUp = done.days_rolled_up,
+        dailyRowsWritten = done.daily_rows_written,
+        broken = done.broken,
+        hourlyRowsDeleted = done.hourly_rows_deleted,
+        dailyRowsDeleted = done.daily_rows_deleted,
+        failures = done.failures,
+        complete = done.complete,
+        rowsRead = used.rows_read,
+        rowsWritten = used.rows_written,
+        "days were rolled up"
+    );
 }

@@ -6,7 +6,7 @@ use pathstats_edge::archive_rows::{ArchiveRows, MAX_DAYS};
 use pathstats_edge::bindings::D1;
 use pathstats_edge::clock::now_ms;
 use pathstats_edge::health_store::HealthStore;
-use pathstats_edge::{http, telemetry};
+use pathstats_edge::http;
 use pathstats_model::health::{archive_state, ArchiveState, ArchiverState};
 use worker::{Env, Response, Result};
 
@@ -16,7 +16,7 @@ use crate::capacity;
 pub async fn answer(env: &Env, config: &ArchiveConfig) -> Result<Response> {
     let (capacity, archive) = join(capacity::known(env), archive(env, config)).await;
     let archive =
-        archive.inspect_err(|error| telemetry::error("the archive cannot be looked at", error)).ok();
+        archive.inspect_err(|error| tracing::error!(%error, "the archive cannot be looked at")).ok();
     http::json(200, &ArchiverState { capacity, archive })
 }
 

@@ -7,7 +7,7 @@ use pathstats_archive::config::ArchiveConfig;
 use pathstats_archive::record::DayRecord;
 use pathstats_edge::archive_rows::MAX_DAYS;
 use pathstats_edge::clock::now_ms;
-use pathstats_edge::{http, telemetry};
+use pathstats_edge::http;
 use pathstats_model::hour::EventDate;
 use pathstats_model::problem::Problem;
 use pathstats_model::retention::day;
@@ -36,7 +36,7 @@ pub async fn answer(request: &Request, env: &Env, config: &ArchiveConfig) -> Res
             http::problem(&Problem::new(404, "no_such_day", "Nothing is known of the day", detail))
         }
         Err(error) => {
-            telemetry::error("D1 cannot be read", &error);
+            tracing::error!(%error, "D1 cannot be read");
             let problem = Problem::new(503, "d1_unreadable", "D1 cannot be read", "try again later");
             http::problem(&problem.retry_after(10))
         }

@@ -30,6 +30,7 @@ pub struct AggregatorDO {
 
 impl DurableObject for AggregatorDO {
     fn new(state: State, env: Env) -> Self {
+        telemetry::start(&env);
         let aggregator = RefCell::new(Aggregator::new(config(&env).cadence));
         Self { state, env, aggregator }
     }
@@ -65,7 +66,7 @@ impl DurableObject for AggregatorDO {
     async fn alarm(&self) -> Result<Response> {
         let call = ObjectCall::begin();
         if let Err(error) = self.ring().await {
-            telemetry::warn("an object's alarm failed and is set again", &error);
+            tracing::warn!(%error, "an object's alarm failed and is set again");
             let again = self.aggregator.borrow_mut().failed(now_ms());
             self.set_alarm(again).await?;
         }
@@ -110,7 +111,7 @@ impl AggregatorDO {
         // 3. The snapshot. Dying before: the next flush or the cron asks.
         let reason = if row.asks_for_snapshot { SnapshotReason::TenthUpdate } else { SnapshotReason::Flush };
         if let Err(error) = ask_for_snapshot(&self.env, reason).await {
-            telemetry::warn("a snapshot was not asked for", &error);
+            tracing::warn!(%error, "a snapshot was not asked for");
         }
         Ok(())
     }

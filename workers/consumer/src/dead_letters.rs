@@ -3,10 +3,8 @@
 use pathstats_edge::bindings::D1;
 use pathstats_edge::http;
 use pathstats_edge::letter_store::D1LetterStore;
-use pathstats_edge::telemetry::{self, Level};
 use pathstats_model::dead_letters::{self, DiscardOrder, OrderError, ReplayOrder};
 use pathstats_model::problem::Problem;
-use serde_json::json;
 use worker::{Env, Error, Response, Result};
 
 use crate::intake::Platform;
@@ -20,12 +18,16 @@ pub async fn replay(body: &[u8], env: &Env) -> Result<Response> {
     let store = D1LetterStore::new(env.d1(D1)?);
     match dead_letters::replay(&Platform::new(env)?, &store, &order).await {
         Ok(replayed) => {
-            let details = json!({
-                "selected": replayed.selected, "replayed": replayed.replayed, "stillDead": replayed.still_dead,
-                "failed": replayed.failed, "counted": replayed.counted, "duplicates": replayed.duplicates,
-                "remaining": replayed.remaining,
-            });
-            telemetry::log(Level::Info, "dead letters were replayed", details);
+            tracing::info!(
+                selected = replayed.selected,
+                replayed = replayed.replayed,
+                stillDead = replayed.still_dead,
+                failed = replayed.failed,
+                counted = replayed.counted,
+                duplicates = replayed.duplicates,
+                remaining = replayed.remaining,
+                "dead letters were replayed"
+            );
             http::json(200, &replayed)
         }
         Err(error) => unreadable(&error),
@@ -40,8 +42,8 @@ pub async fn discard(body: &[u8], env: &Env) -> Result<Response> {
     };
     match D1LetterStore::new(env.d1(D1)?).discard(&order).await {
         Ok(discarded) => {
-            let details = json!({ "discarded": discarded.discarded, "remaining": discarded.remaining });
-            telemetry::log(Level::Info, "dead letters were discarded", details);
+            let (discarded_now, remaining) = (discarded.discarded, discarded.remaining);
+            tracing::info!(discarded = discarded_now, remaining, "dead letters were discarded");
             http::json(200, &discarded)
         }
         Err(error) => unreadable(&error),
@@ -53,6 +55,6 @@ fn refuse(error: &OrderError) -> Result<Response> {
 }
 
 fn unreadable(error: &Error) -> Result<Response> {
-    telemetry::error("dead letters cannot be read", error);
+    tracing::error!(%error, "dead letters cannot be read");
     http::problem(&Problem::database_unreadable())
 }

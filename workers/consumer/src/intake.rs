@@ -9,7 +9,6 @@ use pathstats_edge::database::Database;
 use pathstats_edge::fan_out::count_groups;
 use pathstats_edge::queue::Batch;
 use pathstats_edge::snapshot_store::SnapshotStore;
-use pathstats_edge::telemetry::{self, Level};
 use pathstats_edge::usage::{self, queue_units};
 use pathstats_model::analytics::DataPoint;
 use pathstats_model::backoff::delay_seconds;
@@ -19,10 +18,12 @@ use pathstats_model::hour::PathHour;
 use pathstats_model::ingest::{ingest, Backend, DeadLetter, Delivery, Group, Ingested, SetAside, Settlement};
 use pathstats_model::limits::HEARTBEAT_MS;
 use pathstats_model::TrafficEvent;
-use serde_json::json;
 use worker::{Env, Error, Fetcher, ObjectNamespace, Result};
 
 use crate::settings::config;
+
+/// Groups and letters of a batch that are told one by one.
+const TOLD_OF_A_BATCH: usize = 5;
 
 /// The platform behind [`ingest`].
 pub struct Platform {
@@ -58,15 +59,29 @@ impl Backend for Platform {
     }
 
     async fn store_dead_letters(&self, letters: &[SetAside]) -> Result<()> {
+        for SetAside { letter, .. } in letters.iter().take(TOLD_OF_A_BATCH) {
+            let event_id = letter.event_id().map(|id| id.to_string()).unwrap_or_default();
+            tracing::warn!(
+                letterId = letter.id,
+                eventId = event_id,
+                reason = letter.reason,
+                "what cannot be counted is kept as a dead letter"
+            );
+        }
         self.database.store_dead_letters(letters.iter().map(|set_aside| &set_aside.letter), now_ms()).await
     }
 
     async fn count(&self, groups: &[Group]) -> Vec<CountReply> {
-        count_groups(&self.objects, &self.consumer, groups).await
+        let replies = count_groups(&self.objects, &self.consumer, groups).await;
+        let failed = groups.iter().zip(&replies).filter(|(_, reply)| **reply == CountReply::Failed);
+        for (Group { key, events, .. }, _) in failed.take(TOLD_OF_A_BATCH) {
+            tracing::warn!(path = key.path, hour = %key.hour, events = events.len(), "a group comes again");
+        }
+        replies
     }
 
     fn report(&self, what: &str, error: &Error) {
-        telemetry::warn(what, error);
+        tracing::warn!(%error, "{what}");
     }
 }
 
@@ -77,6 +92,16 @@ pub async fn take_in(batch: &Batch, env: &Env) {
         Ok(platform) => {
             let began = now_ms();
             let ingested = ingest(&platform, &deliveries, began).await;
+            let milliseconds = now_ms() - began;
+            let Ingested { counted, duplicates, groups, .. } = ingested;
+            tracing::debug!(
+                messages = deliveries.len(),
+                counted,
+                duplicates,
+                groups,
+                milliseconds,
+                "a batch was taken in"
+            );
             usage::count(Operation::Events, ingested.counted);
             settle(batch, &deliveries, &ingested, env);
             analytics::write(env, &DataPoint::batch(&ingested, batch.oldest_ms(), began, now_ms()));
@@ -84,7 +109,7 @@ pub async fn take_in(batch: &Batch, env: &Env) {
         }
         Err(error) => {
             // A binding is missing: a deploy went wrong. The messages wait for its repair.
-            telemetry::error("a binding of the consumer is missing", &error);
+            tracing::error!(%error, "a binding of the consumer is missing");
             for (index, delivery) in deliveries.iter().enumerate() {
                 batch.retry(index, delay_seconds(config(env).retry_base_seconds, delivery.failed_before));
             }
@@ -118,11 +143,15 @@ fn settle(batch: &Batch, deliveries: &[Delivery], ingested: &Ingested, env: &Env
         }
     }
     if retried > 0 || ingested.dead_letters > 0 {
-        let details = json!({
-            "messages": deliveries.len(), "retried": retried, "deadLetters": ingested.dead_letters,
-            "counted": ingested.counted, "duplicates": ingested.duplicates, "groups": ingested.groups,
-        });
-        telemetry::log(Level::Warn, "a batch was not taken in whole", details);
+        tracing::warn!(
+            messages = deliveries.len(),
+            retried,
+            deadLetters = ingested.dead_letters,
+            counted = ingested.counted,
+            duplicates = ingested.duplicates,
+            groups = ingested.groups,
+            "a batch was not taken in whole"
+        );
     }
 }
 
@@ -150,7 +179,7 @@ pub async fn keep_dead_letters(batch: &Batch, env: &Env) {
     match stored {
         Ok(()) => batch.acknowledge_all(),
         Err(error) => {
-            telemetry::error("dead letters were not stored", &error);
+            tracing::error!(%error, "dead letters were not stored");
             for (index, delivery) in deliveries.iter().enumerate() {
                 batch.retry(index, delay_seconds(config(env).retry_base_seconds, delivery.failed_before));
             }
@@ -181,6 +210,6 @@ async fn beat(env: &Env) {
         Ok::<(), Error>(())
     };
     if let Err(error) = written.await {
-        telemetry::warn("the heartbeat was not written", &error);
+        tracing::warn!(%error, "the heartbeat was not written");
     }
 }

@@ -28,6 +28,7 @@ use pathstats_model::cost::Operation;
 use pathstats_model::dead_letters::{DISCARD_PATH, REPLAY_PATH};
 use pathstats_model::http::request_id::REQUEST_ID;
 use pathstats_model::problem::Problem;
+use tracing::Instrument;
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::JsValue;
 use worker::{event, Context, Env, Method, Request, Response, Result, ScheduleContext, ScheduledEvent};
@@ -35,19 +36,26 @@ use worker::{event, Context, Env, Method, Request, Response, Result, ScheduleCon
 /// A batch of messages. Never fails: each message is settled on its own.
 #[wasm_bindgen]
 pub async fn queue(batch: RawBatch, env: Env, _context: JsValue) {
+    telemetry::start(&env);
     usage::count(Operation::WorkerRequests, 1);
     let batch = Batch::new(batch);
-    if batch.queue().ends_with(DEAD_LETTER_QUEUE_ENDING) {
-        intake::keep_dead_letters(&batch, &env).await;
-    } else {
-        intake::take_in(&batch, &env).await;
-    }
+    // A batch has no id of its own, and its first message has.
+    let span = tracing::error_span!("batch", queue = batch.queue(), batchId = batch.first_id());
+    let work = async {
+        if batch.queue().ends_with(DEAD_LETTER_QUEUE_ENDING) {
+            intake::keep_dead_letters(&batch, &env).await;
+        } else {
+            intake::take_in(&batch, &env).await;
+        }
+    };
+    work.instrument(span).await;
     usage::settle(&env, counted_as::THE_CONSUMER).await;
 }
 
 /// A call of the consumer to itself, or of the api. Nobody else reaches it: it has no route.
 #[event(fetch)]
 async fn fetch(request: Request, env: Env, _context: Context) -> Result<Response> {
+    telemetry::start(&env);
     let id = request.headers().get(REQUEST_ID)?;
     telemetry::in_request_of(id, answer(request, env)).await
 }
@@ -74,9 +82,10 @@ async fn answer(mut request: Request, env: Env) -> Result<Response> {
 /// The cron of every five minutes.
 #[event(scheduled)]
 async fn scheduled(_event: ScheduledEvent, env: Env, _context: ScheduleContext) {
+    telemetry::start(&env);
     usage::count(Operation::WorkerRequests, 1);
     if let Err(error) = upkeep::run(&env).await {
-        telemetry::error("the cron failed", &error);
+        tracing::error!(%error, "the cron failed");
     }
     usage::settle(&env, counted_as::THE_CONSUMER).await;
 }

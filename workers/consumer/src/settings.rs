@@ -3,7 +3,6 @@
 use std::cell::OnceCell;
 
 use pathstats_edge::bindings::EnvVariables;
-use pathstats_edge::telemetry;
 use pathstats_model::config::ConsumerConfig;
 use worker::Env;
 
@@ -17,7 +16,7 @@ pub fn config(env: &Env) -> ConsumerConfig {
     CONFIG.with(|config| {
         *config.get_or_init(|| {
             ConsumerConfig::from_variables(&EnvVariables(env)).unwrap_or_else(|wrong| {
-                telemetry::error("the configuration is wrong, so defaults are used", &wrong);
+                tracing::error!(error = %wrong, "the configuration is wrong, so defaults are used");
                 ConsumerConfig::default()
             })
         })

@@ -33,6 +33,7 @@ pub struct SnapshotDO {
 
 impl DurableObject for SnapshotDO {
     fn new(state: State, env: Env) -> Self {
+        telemetry::start(&env);
         let (coalescer, totals_due_ms) = (RefCell::new(None), Cell::new(None));
         Self { state, env, coalescer, totals_due_ms, building: Cell::new(false) }
     }
@@ -70,7 +71,7 @@ impl DurableObject for SnapshotDO {
         if self.with_coalescer(|coalescer| coalescer.rings_at(now_ms(), totals_due_ms)) {
             self.with_coalescer(|coalescer| coalescer.begin(now_ms()));
             if let Err(error) = self.rebuild().await {
-                telemetry::warn("the snapshot was not rebuilt and is tried again", &error);
+                tracing::warn!(%error, "the snapshot was not rebuilt and is tried again");
                 self.with_coalescer(|coalescer| coalescer.failed(now_ms()));
             }
         }

@@ -6,11 +6,9 @@ use pathstats_edge::bindings::{D1, SNAPSHOT_DO, SNAPSHOT_OBJECT};
 use pathstats_edge::clock::now_ms;
 use pathstats_edge::database::Database;
 use pathstats_edge::http::post;
-use pathstats_edge::telemetry::{self, Level};
 use pathstats_model::calls::SNAPSHOT_PATH;
 use pathstats_model::ingest::{Delivery, Settlement};
 use pathstats_model::snapshot::{Rebuilds, SnapshotReason};
-use serde_json::json;
 use worker::{Env, Result};
 
 use crate::intake::take_in_kept;
@@ -52,8 +50,8 @@ async fn drain_outbox(env: &Env) -> Result<()> {
             .map(|(row, _)| row.id.as_str())
             .collect();
         database.remove_from_outbox(&durable).await?;
-        let details = json!({ "taken": durable.len(), "left": rows.len() - durable.len() });
-        telemetry::log(Level::Info, "messages were taken from the outbox", details);
+        let (taken, left) = (durable.len(), rows.len() - durable.len());
+        tracing::info!(taken, left, "messages were taken from the outbox");
     }
     Ok(())
 }

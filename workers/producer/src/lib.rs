@@ -18,10 +18,11 @@ use worker::{event, Context, Env};
 /// Any request.
 #[event(fetch)]
 async fn fetch(request: web_sys::Request, env: Env, context: Context) -> worker::Result<web_sys::Response> {
+    telemetry::start(&env);
     usage::count(Operation::WorkerRequests, 1);
     if is_collect(&request.url()) {
         let answer = collect::answer(request.into(), &env).await.or_else(|error| {
-            telemetry::error("/collect failed", &error);
+            tracing::error!(%error, "/collect failed");
             http::problem(&Problem::new(500, "internal", "Something went wrong here", "try again later"))
         })?;
         usage::settle_behind(&context, &env, counted_as::THE_PRODUCER);

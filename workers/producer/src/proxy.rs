@@ -2,7 +2,7 @@
 
 use pathstats_collector::{count_drops, DropReason, Recorder};
 use pathstats_edge::bindings::ORIGIN;
-use pathstats_edge::{http, telemetry};
+use pathstats_edge::http;
 use pathstats_model::problem::Problem;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
@@ -20,7 +20,7 @@ pub async fn forward(request: web_sys::Request, env: Env, context: &Context) -> 
     match (recorder, started) {
         (Ok(recorder), Some(started)) => recorder.record(context, started, response.status()),
         (Err(wrong), _) => {
-            telemetry::error("requests are not recorded", &wrong);
+            tracing::error!(error = %wrong, "requests are not recorded");
             context.wait_until(async move { count_drops(&env, DropReason::Configuration, 1).await });
         }
         (Ok(_), None) => {}
@@ -38,7 +38,7 @@ async fn ask_origin(
         Origin::Address(forwarded) => fetch_of(&js_sys::global(), &forwarded),
     };
     let unreachable = |error: JsValue| {
-        telemetry::warn("the origin did not answer", &describe(&error));
+        tracing::warn!(error = %describe(&error), "the origin did not answer");
         Problem::new(
             502,
             "origin_unreachable",
@@ -62,7 +62,7 @@ fn origin(request: &web_sys::Request, env: &Env) -> core::result::Result<Origin,
         }
     }
     let wrong = |detail: String| {
-        telemetry::error("the origin is not configured", &detail);
+        tracing::error!(error = %detail, "the origin is not configured");
         Problem::new(500, "configuration", "The Worker is not configured", detail)
     };
     let base = env.var("ORIGIN_URL").map(|url| url.to_string()).map_err(|_| {

@@ -17,7 +17,6 @@ use worker::{AbortController, Cache, Fetch, Request, RequestInit, RequestRedirec
 
 use crate::clock::{now_ms, within};
 use crate::random::crypto;
-use crate::telemetry;
 
 /// Where a team publishes its keys.
 const KEYS_PATH: &str = "/cdn-cgi/access/certs";
@@ -62,7 +61,7 @@ impl<'a> TeamKeys<'a> {
             let (body, set) = match self.ask().await {
                 Ok(found) => found,
                 Err(reason) => {
-                    telemetry::warn("the keys of Cloudflare Access cannot be had", &reason);
+                    tracing::warn!(error = %reason, "the keys of Cloudflare Access cannot be had");
                     KNOWN.with_borrow_mut(|known| known.failed(now_ms()));
                     return Err(KeysUnavailable(reason));
                 }
@@ -72,7 +71,7 @@ impl<'a> TeamKeys<'a> {
             decided = self.decide(id);
             // 3. For other instances. Without it each asks for itself.
             if let Err(error) = self.cache(body, fetched_at_ms).await {
-                telemetry::warn("the keys of Cloudflare Access were not cached", &error);
+                tracing::warn!(%error, "the keys of Cloudflare Access were not cached");
             }
         }
         match decided {
@@ -134,7 +133,7 @@ impl<'a> TeamKeys<'a> {
             Ok((200, None)) => Err(format!("the answer is larger than {MAX_KEYS_BYTES} bytes")),
             Ok((status, _)) => Err(format!("status {status}")),
             Err(error) => {
-                telemetry::warn("the team does not answer", &error);
+                tracing::warn!(%error, "the team does not answer");
                 Err("no connection".to_owned())
             }
         }
@@ -153,7 +152,7 @@ impl Verifier for TeamKeys<'_> {
             Ok(true) => Ok(Verdict::Valid),
             Ok(false) => Ok(Verdict::Invalid),
             Err(error) => {
-                telemetry::warn("a key of Cloudflare Access cannot be used", &error);
+                tracing::warn!(%error, "a key of Cloudflare Access cannot be used");
                 Err(KeysUnavailable("the key cannot be used".to_owned()))
             }
         }

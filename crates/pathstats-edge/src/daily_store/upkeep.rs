@@ -13,7 +13,6 @@ use worker::Result;
 use super::{day, D1DailyStore};
 use crate::clock::now_ms;
 use crate::database::{count, from_hex, integer};
-use crate::telemetry;
 
 /// The fingerprint of the hourly rows `h` of a group, as `Fingerprint` is written.
 macro_rules! fingerprint {
@@ -44,7 +43,7 @@ impl DailyStore for D1DailyStore {
     }
 
     fn report(&self, what: &str, error: &dyn Display) {
-        telemetry::error(what, &error);
+        tracing::error!(%error, "{what}");
     }
 
     async fn begin(&self, horizons: Horizons) -> Result<()> {

@@ -19,6 +19,7 @@ mod kv;
 mod letters;
 mod object;
 mod snapshot;
+mod telemetry;
 mod totals;
 mod usage;
 
