@@ -2,9 +2,11 @@
 //! variable, what it was, and what it may be.
 
 use crate::access::{AccessConfig, Token, MIN_TOKEN_CHARS};
+use crate::budget::BudgetSettings;
 use crate::cadence::Cadence;
 use crate::client_ip::IpHasher;
 use crate::http::cors::Cors;
+use crate::path_policy::templates::PathTemplates;
 use crate::path_policy::PathPolicy;
 use crate::sampling::Sampling;
 
@@ -76,6 +78,8 @@ pub struct RecorderConfig {
     pub country: bool,
     /// `PATH_IDS`, default `number,uuid,hash`.
     pub path_policy: PathPolicy,
+    /// `PATH_TEMPLATES`, default none.
+    pub path_templates: PathTemplates,
     /// `SAMPLE_RATIO`, default 1, and `SAMPLE_ROUTES`, default none.
     pub sampling: Sampling,
 }
@@ -100,6 +104,7 @@ impl RecorderConfig {
             None
         };
         let path_ids = variables.get("PATH_IDS").unwrap_or_else(|| "number,uuid,hash".to_owned());
+        let templates = variables.get("PATH_TEMPLATES").unwrap_or_default();
         let ratio = variables.get("SAMPLE_RATIO").unwrap_or_else(|| "1".to_owned());
         let routes = variables.get("SAMPLE_ROUTES").unwrap_or_else(|| "[]".to_owned());
         Ok(Self {
@@ -107,6 +112,9 @@ impl RecorderConfig {
             user_agent: switch(variables, "RECORD_USER_AGENT")?,
             country: switch(variables, "RECORD_COUNTRY")?,
             path_policy: path_ids.parse().map_err(|error| invalid("PATH_IDS", &path_ids, &error))?,
+            path_templates: templates
+                .parse()
+                .map_err(|error| invalid("PATH_TEMPLATES", &templates, &error))?,
             sampling: Sampling::parse(&ratio, &routes).map_err(|error| {
                 let wrong_ratio =
                     ratio.parse::<f64>().map_or(true, |r| Sampling::parse(&r.to_string(), "[]").is_err());
@@ -117,6 +125,14 @@ impl RecorderConfig {
                 }
             })?,
         })
+    }
+}
+
+impl RecorderConfig {
+    /// The path that a request's target counts under. Applying it twice changes nothing.
+    #[must_use]
+    pub fn path_of(&self, target: &str) -> String {
+        self.path_templates.apply(self.path_policy.apply(target))
     }
 }
 
@@ -132,6 +148,8 @@ pub struct ConsumerConfig {
     pub totals_every_ms: i64,
     /// `RETRY_BASE_SECONDS`, default 60.
     pub retry_base_seconds: u32,
+    /// `PATHS_PER_HOUR` (default 5000) and `GROUP_NOT_FOUND` (default `off`).
+    pub budget: BudgetSettings,
 }
 
 impl Default for ConsumerConfig {
@@ -141,6 +159,7 @@ impl Default for ConsumerConfig {
             snapshot_every_ms: 10_000,
             totals_every_ms: 60_000,
             retry_base_seconds: 60,
+            budget: BudgetSettings::default(),
         }
     }
 }
@@ -162,6 +181,7 @@ impl ConsumerConfig {
             snapshot_every_ms: i64::from(snapshot) * 1000,
             totals_every_ms: i64::from(number(variables, "TOTALS_SECONDS", 60, 1, 3_600)?) * 1000,
             retry_base_seconds: number(variables, "RETRY_BASE_SECONDS", 60, 1, 3_600)?,
+            budget: BudgetSettings::from_variables(variables)?,
         })
     }
 }
@@ -262,8 +282,18 @@ pub(crate) fn word(
 }
 
 fn switch(variables: &impl Variables, name: &'static str) -> Result<bool, ConfigError> {
+    switch_or(variables, name, true)
+}
+
+/// Reads a switch.
+pub(crate) fn switch_or(
+    variables: &impl Variables,
+    name: &'static str,
+    default: bool,
+) -> Result<bool, ConfigError> {
     match variables.get(name).as_deref() {
-        None | Some("on") => Ok(true),
+        None => Ok(default),
+        Some("on") => Ok(true),
         Some("off") => Ok(false),
         Some(other) => Err(invalid(name, other, &"\"on\" or \"off\"")),
     }

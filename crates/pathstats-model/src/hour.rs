@@ -6,6 +6,7 @@ use core::str::FromStr;
 use serde::{Deserialize, Serialize};
 use time::{Date, Month};
 
+use crate::budget::is_catch_all;
 use crate::limits::MAX_PATH_CHARS;
 
 /// Milliseconds in an hour.
@@ -206,7 +207,7 @@ impl From<EventDate> for String {
 /// the object. A path may contain `:`, an hour never does, so it is taken apart from the right.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PathHour {
-    /// The path, after the path policy.
+    /// The path, after the path policy, or a [catch-all](crate::budget::CATCH_ALLS).
     pub path: String,
     /// The hour.
     pub hour: HourBucket,
@@ -224,7 +225,7 @@ impl FromStr for PathHour {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let wrong = || TimeError::PathHour(text.chars().take(MAX_PATH_CHARS + 32).collect());
         let (path, hour) = text.rsplit_once(':').ok_or_else(wrong)?;
-        if !path.starts_with('/') {
+        if !path.starts_with('/') && !is_catch_all(path) {
             return Err(wrong());
         }
         Ok(Self { path: path.to_owned(), hour: hour.parse().map_err(|_| wrong())? })
@@ -279,5 +280,10 @@ mod tests {
         assert_eq!(key.to_string(), "/a:b/:id:2025-10-15T14");
         assert!("2025-10-15T14".parse::<PathHour>().is_err());
         assert!("/a".parse::<PathHour>().is_err());
+        assert!("(else):2025-10-15T14".parse::<PathHour>().is_err());
+        for name in crate::budget::CATCH_ALLS {
+            let key: PathHour = format!("{name}:2025-10-15T14").parse().unwrap();
+            assert_eq!(key.path, name);
+        }
     }
 }

@@ -3,9 +3,15 @@
 //! The steps are here, over a [`Backend`] that does the I/O, so that each failure between two of
 //! them is tried natively.
 
+use std::cell::RefCell;
+use std::rc::Rc;
+
 use rustc_hash::FxHashMap;
 use serde::Deserialize;
 
+use crate::budget::call::{BudgetCall, BudgetReply};
+use crate::budget::known::KnownPaths;
+use crate::budget::placing::{Answers, Placed, Questions};
 use crate::cadence::may_be_sealed;
 use crate::calls::{CountReply, RowState};
 use crate::event::TrafficEvent;
@@ -70,7 +76,7 @@ pub struct SetAside {
     pub letter: DeadLetter,
 }
 
-/// Events of one path and hour within a batch.
+/// Events of one row and hour within a batch.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Group {
     /// Where they count.
@@ -89,6 +95,12 @@ pub trait Backend {
 
     /// The rows of these path-hours, in order.
     async fn row_states(&self, keys: &[&PathHour]) -> Result<Vec<RowState>, Self::Error>;
+
+    /// What this isolate knows of the budgets of paths. It may be empty at any time.
+    fn known_paths(&self) -> Rc<RefCell<KnownPaths>>;
+
+    /// Asks the budgets of hours, and answers for each call in order; `None` where one did not answer.
+    async fn ask_budgets(&self, calls: &[BudgetCall<'_>]) -> Vec<Option<BudgetReply>>;
 
     /// Stores raw rows; those that are there stay as they are.
     async fn store_events(&self, events: &[&TrafficEvent]) -> Result<(), Self::Error>;
@@ -114,7 +126,7 @@ pub struct Ingested {
     pub duplicates: u64,
     /// Dead letters stored.
     pub dead_letters: u64,
-    /// Groups of path and hour that the batch held.
+    /// Groups of row and hour that the batch held.
     pub groups: usize,
 }
 
@@ -149,9 +161,22 @@ pub async fn ingest<B: Backend>(backend: &B, deliveries: &[Delivery], now_ms: i6
             }
         }
     }
-    // 2. Group by path and hour, and look at the rows of hours old enough to be sealed. Reading
+    // 2. Where each event counts: in the row of its path, or of its hour's catch-all. Asked again, a
+    //    budget says the same. Without an answer nothing is guessed: the messages come again.
+    let answers = ask_budgets(backend, &arrived).await;
+    for Arrived { delivery, event } in &arrived {
+        match answers.place(event) {
+            Placed::At(_) => {}
+            Placed::Closed => {
+                let letter = sealed(event, &event.path_hour());
+                letters.push(SetAside { delivery: *delivery, letter });
+            }
+            Placed::Unknown => settled.retry(*delivery),
+        }
+    }
+    // 3. Group by row and hour, and look at the rows of hours old enough to be sealed. Reading
     //    may be repeated. Without an answer, the groups' messages come again.
-    let (mut groups, members) = group(&arrived);
+    let (mut groups, members) = group(&arrived, &answers);
     let looked_up = look_up(backend, &mut groups, now_ms).await;
     let mut left_out = Vec::with_capacity(groups.len());
     for (group, members) in groups.iter().zip(&members) {
@@ -166,7 +191,7 @@ pub async fn ingest<B: Backend>(backend: &B, deliveries: &[Delivery], now_ms: i6
             events.for_each(|a| settled.retry(a.delivery));
         }
     }
-    // 3. Raw rows, before they are counted. Again: rows that are there stay. Dying after: the
+    // 4. Raw rows, before they are counted. Again: rows that are there stay. Dying after: the
     //    messages were not acknowledged and come again. A failure leaves all messages to come again.
     let counts = |index: &usize| !left_out.get(*index).copied().unwrap_or(true);
     let raw: Vec<&TrafficEvent> = (0..groups.len())
@@ -183,9 +208,9 @@ pub async fn ingest<B: Backend>(backend: &B, deliveries: &[Delivery], now_ms: i6
             return Ingested { settlements: settled.0, groups: groups.len(), ..Ingested::default() };
         }
     }
-    // 4. Dead letters. Again: a letter's id does not change. A failure brings their messages again.
+    // 5. Dead letters. Again: a letter's id does not change. A failure brings their messages again.
     let stored_letters = store_letters(backend, &letters, &mut settled).await;
-    // 5. Count. Again: the objects know the ids. A group that failed brings its messages again,
+    // 6. Count. Again: the objects know the ids. A group that failed brings its messages again,
     //    and the events of those messages in other groups are then duplicates.
     let mut result = Ingested { dead_letters: stored_letters, groups: groups.len(), ..Ingested::default() };
     let (indices, countable): (Vec<usize>, Vec<Group>) =
@@ -218,13 +243,27 @@ impl Settled {
     }
 }
 
-/// Groups in order of first appearance, and for each the indices of its events.
-fn group(arrived: &[Arrived]) -> (Vec<Group>, Vec<Vec<usize>>) {
+/// Asks for the paths of which it is not known where they count.
+async fn ask_budgets<'a, B: Backend>(backend: &B, arrived: &'a [Arrived]) -> Answers<'a> {
+    let known = backend.known_paths();
+    let questions = Questions::new(arrived.iter().map(|a| &a.event), &known.borrow());
+    let replies =
+        if questions.calls.is_empty() { Vec::new() } else { backend.ask_budgets(&questions.calls).await };
+    let mut known = known.borrow_mut();
+    questions.answered(&replies, &mut known)
+}
+
+/// Groups in order of first appearance, and for each the indices of its events. Events that do not count
+/// now are in none.
+fn group(arrived: &[Arrived], answers: &Answers<'_>) -> (Vec<Group>, Vec<Vec<usize>>) {
     let mut places: FxHashMap<(&str, HourBucket), usize> = FxHashMap::default();
     let (mut groups, mut members): (Vec<Group>, Vec<Vec<usize>>) = (Vec::new(), Vec::new());
     for (at, Arrived { event, .. }) in arrived.iter().enumerate() {
-        let place = *places.entry((&event.path, event.hour())).or_insert_with(|| {
-            groups.push(Group { key: event.path_hour(), row: RowState::Young, events: Vec::new() });
+        let Placed::At(place) = answers.place(event) else { continue };
+        let row = place.row(&event.path);
+        let place = *places.entry((row, event.hour())).or_insert_with(|| {
+            let key = PathHour { path: row.to_owned(), hour: event.hour() };
+            groups.push(Group { key, row: RowState::Young, events: Vec::new() });
             members.push(Vec::new());
             groups.len() - 1
         });

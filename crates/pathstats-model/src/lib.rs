@@ -10,6 +10,7 @@
 //! | hours, days and keys | [`hour`] |
 //! | what is counted | [`stats`], [`cells`], [`latency`], [`clients`] |
 //! | exactly once | [`ingest`], [`aggregator`], [`ledger`], [`packed`] |
+//! | how many paths an hour may have | [`budget`] |
 //! | when things happen | [`cadence`], [`backoff`], [`snapshot`], [`snapshot_memo`], [`freshness`] |
 //! | the whole system over time | [`totals`] |
 //! | how long things stay | [`retention`], [`rollup`], [`capacity`] |
@@ -29,6 +30,7 @@ pub mod analytics;
 pub mod api;
 pub mod audit;
 pub mod backoff;
+pub mod budget;
 pub mod cadence;
 pub mod calls;
 pub mod capacity;

@@ -5,6 +5,8 @@ use core::str::FromStr;
 
 use crate::limits::MAX_PATH_CHARS;
 
+pub mod templates;
+
 /// Which segments are replaced by a placeholder, so that a million users are one path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PathPolicy {
@@ -80,7 +82,8 @@ impl PathPolicy {
         limit(encode_controls(kept))
     }
 
-    fn placeholder(self, segment: &str) -> Option<&'static str> {
+    /// What a segment becomes, if it is an id.
+    pub(crate) fn placeholder(self, segment: &str) -> Option<&'static str> {
         let hex = |text: &str| text.bytes().all(|b| b.is_ascii_hexdigit());
         let digits = || segment.bytes().all(|b| b.is_ascii_digit());
         if self.numbers && segment.len() <= 20 && digits() {

@@ -154,12 +154,27 @@ fn an_event_twice_within_a_batch_and_in_two_messages_counts_once() {
 #[test]
 fn every_single_failure_at_every_step_is_made_good_by_the_next_delivery() {
     use Step::{
-        Append, Call, Checkpoint, Delete, Die, Evict, Flush, Load, RowStates, Seal, SetAlarm, StoreEvents,
+        Append, AskBudget, BudgetAppend, BudgetLoad, Call, Checkpoint, Delete, Die, Evict, Flush, Load,
+        RowStates, Seal, SetAlarm, StoreEvents,
     };
     let (batch, expected) = six_messages();
-    for step in
-        [RowStates, StoreEvents, Call, Load, Append, SetAlarm, Flush, Checkpoint, Seal, Delete, Die, Evict]
-    {
+    for step in [
+        AskBudget,
+        BudgetLoad,
+        BudgetAppend,
+        RowStates,
+        StoreEvents,
+        Call,
+        Load,
+        Append,
+        SetAlarm,
+        Flush,
+        Checkpoint,
+        Seal,
+        Delete,
+        Die,
+        Evict,
+    ] {
         for fate in [Fate::Fails, Fate::FailsButPersists] {
             for nth in 0..3 {
                 let world = World::calm();

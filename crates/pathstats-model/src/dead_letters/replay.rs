@@ -6,11 +6,14 @@
 
 use core::cell::RefCell;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use super::{
     LetterCursor, LetterOutcome, Outcome, ReplayOrder, Replayed, MAX_LETTERS, MAX_REPLAY_BYTES, REPLAY_MS,
     SLICE_BYTES,
 };
+use crate::budget::call::{BudgetCall, BudgetReply};
+use crate::budget::known::KnownPaths;
 use crate::calls::{CountReply, RowState};
 use crate::event::TrafficEvent;
 use crate::hour::PathHour;
@@ -268,6 +271,14 @@ impl<B: Backend> Backend for Listening<'_, B> {
 
     async fn row_states(&self, keys: &[&PathHour]) -> Result<Vec<RowState>, B::Error> {
         self.backend.row_states(keys).await
+    }
+
+    fn known_paths(&self) -> Rc<RefCell<KnownPaths>> {
+        self.backend.known_paths()
+    }
+
+    async fn ask_budgets(&self, calls: &[BudgetCall<'_>]) -> Vec<Option<BudgetReply>> {
+        self.backend.ask_budgets(calls).await
     }
 
     async fn store_events(&self, events: &[&TrafficEvent]) -> Result<(), B::Error> {

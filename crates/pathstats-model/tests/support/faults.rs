@@ -7,6 +7,12 @@ use std::collections::VecDeque;
 pub enum Step {
     /// The consumer reads the state of hourly rows.
     RowStates,
+    /// The consumer asks the budget of an hour; persisting means that the reply alone is lost.
+    AskBudget,
+    /// A budget reads its log.
+    BudgetLoad,
+    /// A budget appends to its log.
+    BudgetAppend,
     /// The consumer stores raw rows.
     StoreEvents,
     /// The consumer stores dead letters.

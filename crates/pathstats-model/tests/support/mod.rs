@@ -8,6 +8,7 @@
 )]
 
 pub mod alerts;
+pub mod budget;
 pub mod database;
 pub mod events;
 pub mod executor;

@@ -2,12 +2,17 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use pathstats_model::aggregator::{AfterSeal, AlarmPlan};
+use pathstats_model::budget::call::{BudgetCall, BudgetReply};
+use pathstats_model::budget::known::KnownPaths;
+use pathstats_model::budget::BudgetSettings;
 use pathstats_model::calls::{CountCall, CountReply, RowState};
 use pathstats_model::ingest::{ingest, Backend, Delivery, Group, Ingested, SetAside};
-use pathstats_model::{PathHour, TrafficEvent};
+use pathstats_model::{HourBucket, PathHour, TrafficEvent};
 
+use super::budget::BudgetObject;
 use super::database::{Database, HourlyRow};
 use super::executor::{alone, pause};
 use super::faults::{Fate, Faults, Outage, Step};
@@ -26,6 +31,12 @@ pub struct World {
     pub faults: RefCell<Faults>,
     /// The objects by name. One that deleted itself is not here.
     pub objects: RefCell<BTreeMap<String, Object>>,
+    /// The budgets by hour.
+    pub budgets: RefCell<BTreeMap<HourBucket, BudgetObject>>,
+    /// What an hour that begins is set to.
+    pub settings: Cell<BudgetSettings>,
+    /// What the isolate knows of budgets.
+    pub known: RefCell<Rc<RefCell<KnownPaths>>>,
     /// Whether each flush that wrote asked for a snapshot, in order.
     pub snapshots_asked: RefCell<Vec<bool>>,
     /// When each flush was tried, whatever came of it.
@@ -45,6 +56,9 @@ impl World {
             database: RefCell::default(),
             faults: RefCell::new(faults),
             objects: RefCell::default(),
+            budgets: RefCell::default(),
+            settings: Cell::default(),
+            known: RefCell::default(),
             snapshots_asked: RefCell::default(),
             attempts: RefCell::default(),
             reports: RefCell::default(),
@@ -81,8 +95,10 @@ impl World {
         self.database.borrow().hourly[name].clone()
     }
 
-    /// Drops what every object has in memory.
+    /// Drops what every object and the isolate have in memory.
     pub fn evict_all(&self) {
+        self.budgets.borrow_mut().values_mut().for_each(|object| object.budget.evict());
+        self.known.borrow().take();
         self.objects.borrow_mut().values_mut().for_each(|object| object.aggregator.evict());
     }
 
@@ -278,6 +294,27 @@ impl Backend for World {
         let states = keys.iter().map(|key| self.database.borrow().row_state(key)).collect();
         pause().await;
         fate.told(states)
+    }
+
+    fn known_paths(&self) -> Rc<RefCell<KnownPaths>> {
+        self.known.borrow().clone()
+    }
+
+    async fn ask_budgets(&self, calls: &[BudgetCall<'_>]) -> Vec<Option<BudgetReply>> {
+        let mut replies = Vec::new();
+        for call in calls {
+            pause().await;
+            let fate = self.faults.borrow_mut().fate(Step::AskBudget);
+            let reply = fate.persists().then(|| {
+                let mut budgets = self.budgets.borrow_mut();
+                let object =
+                    budgets.entry(call.hour).or_insert_with(|| BudgetObject::new(self.settings.get()));
+                object.call(call, &self.database.borrow(), &self.faults, self.now.get()).ok()
+            });
+            pause().await;
+            replies.push(fate.told(reply.flatten()).ok().flatten());
+        }
+        replies
     }
 
     async fn store_events(&self, events: &[&TrafficEvent]) -> Result<(), Outage> {
