@@ -33,7 +33,7 @@ function bindingsOf(config) {
 function usedBy(worker) {
   const folder = join("workers", worker, "src");
   const text = readdirSync(join(ROOT, folder)).map((file) => source(join(folder, file))).join("\n");
-  return [...text.matchAll(/\b(D1|KV|R2_ARCHIVE|TRAFFIC_QUEUE|AGGREGATOR_DO|SNAPSHOT_DO|CONSUMER|ARCHIVER|COLLECT_LIMIT|SIGN_IN_LIMIT|TRAFFIC_ANALYTICS)\b/g)].map(([, name]) => name);
+  return [...text.matchAll(/\b(D1|KV|R2_ARCHIVE|TRAFFIC_QUEUE|AGGREGATOR_DO|SNAPSHOT_DO|BUDGET_DO|CONSUMER|ARCHIVER|COLLECT_LIMIT|SIGN_IN_LIMIT|TRAFFIC_ANALYTICS)\b/g)].map(([, name]) => name);
 }
 
 for (const worker of WORKERS) {

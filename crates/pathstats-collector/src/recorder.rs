@@ -124,7 +124,7 @@ impl Recorder {
         ended_ms: i64,
     ) -> Result<TrafficEvent, String> {
         let url = started.request.url();
-        let path = self.config.path_policy.apply(target(&url));
+        let path = self.config.path_of(target(&url));
         let request_id = header(&started.request, "CF-Ray").unwrap_or_else(random_id);
         let id = EventId::derive(started.at_ms, address, &path, &request_id).map_err(|e| e.to_string())?;
         #[allow(clippy::cast_precision_loss)]

@@ -15,6 +15,8 @@ pub const R2_ARCHIVE: &str = "R2_ARCHIVE";
 pub const TRAFFIC_QUEUE: &str = "TRAFFIC_QUEUE";
 /// The objects that count, one a path and hour.
 pub const AGGREGATOR_DO: &str = "AGGREGATOR_DO";
+/// The objects that admit paths, one an hour.
+pub const BUDGET_DO: &str = "BUDGET_DO";
 /// The object that rebuilds the snapshot.
 pub const SNAPSHOT_DO: &str = "SNAPSHOT_DO";
 /// The Analytics Engine dataset.

@@ -11,17 +11,18 @@ use worker::{Fetcher, ObjectNamespace, Response, Result};
 
 use crate::http::{post, post_to_object};
 
-/// Counts each group in its object. The first 45 are called from here; each further chunk of 45
+/// Counts each group in its object. The first `own_calls` are called from here; each further chunk of 45
 /// goes to `consumer`, a binding of the consumer to itself, where it has an invocation's budget of
 /// its own. All run at once. Again: the objects know the ids.
 pub async fn count_groups(
     objects: &ObjectNamespace,
     consumer: &Fetcher,
     groups: &[Group],
+    own_calls: usize,
 ) -> Vec<CountReply> {
     let calls: Vec<Vec<u8>> =
         groups.iter().map(|group| CountCall::encode(&group.key, group.row, &group.events)).collect();
-    let (own, others) = calls.split_at(calls.len().min(CHUNK_CALLS));
+    let (own, others) = calls.split_at(calls.len().min(own_calls));
     let own = count_calls(objects, own.iter().map(Vec::as_slice));
     let others = join_all(others.chunks(CHUNK_CALLS).map(|chunk| count_elsewhere(consumer, chunk)));
     let (mut replies, others) = join(own, others).await;

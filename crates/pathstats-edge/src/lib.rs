@@ -11,6 +11,8 @@ pub mod archive_rows;
 pub mod archive_store;
 pub mod audit_store;
 pub mod bindings;
+pub mod budget_calls;
+pub mod budget_store;
 pub mod capacity_store;
 pub mod clock;
 pub mod counted_as;

@@ -59,6 +59,10 @@ pub const RESERVED_SUBREQUESTS: usize = 5;
 /// Calls to Durable Objects in one invocation; groups beyond go to an invocation of their own.
 pub const CHUNK_CALLS: usize = SUBREQUEST_BUDGET - RESERVED_SUBREQUESTS;
 
+/// Calls to the budgets of hours in one invocation, out of [`CHUNK_CALLS`]; further hours are asked from
+/// an invocation of their own. Live traffic is of one hour or two.
+pub const BUDGET_CALLS: usize = 5;
+
 /// Most bytes bound to one D1 parameter: a row or BLOB is 2 MB at most, less a margin for the
 /// statement's other parts. Source: D1 limits.
 pub const MAX_PARAMETER_BYTES: usize = 1_900_000;

@@ -1,9 +1,11 @@
 //! Batches from the queues.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
 
 use pathstats_edge::analytics;
-use pathstats_edge::bindings::{AGGREGATOR_DO, CONSUMER, D1, KV};
+use pathstats_edge::bindings::{AGGREGATOR_DO, BUDGET_DO, CONSUMER, D1, KV};
+use pathstats_edge::budget_calls;
 use pathstats_edge::clock::now_ms;
 use pathstats_edge::database::Database;
 use pathstats_edge::fan_out::count_groups;
@@ -12,11 +14,13 @@ use pathstats_edge::snapshot_store::SnapshotStore;
 use pathstats_edge::usage::{self, queue_units};
 use pathstats_model::analytics::DataPoint;
 use pathstats_model::backoff::delay_seconds;
+use pathstats_model::budget::call::{BudgetCall, BudgetReply};
+use pathstats_model::budget::known::KnownPaths;
 use pathstats_model::calls::{CountReply, RowState};
 use pathstats_model::cost::Operation;
 use pathstats_model::hour::PathHour;
 use pathstats_model::ingest::{ingest, Backend, DeadLetter, Delivery, Group, Ingested, SetAside, Settlement};
-use pathstats_model::limits::HEARTBEAT_MS;
+use pathstats_model::limits::{CHUNK_CALLS, HEARTBEAT_MS};
 use pathstats_model::TrafficEvent;
 use worker::{Env, Error, Fetcher, ObjectNamespace, Result};
 
@@ -29,7 +33,15 @@ const TOLD_OF_A_BATCH: usize = 5;
 pub struct Platform {
     database: Database,
     objects: ObjectNamespace,
+    budgets: ObjectNamespace,
     consumer: Fetcher,
+    /// Calls that budgets took from those of the groups.
+    spent: Cell<usize>,
+}
+
+thread_local! {
+    /// Paths that this instance knows to be admitted.
+    static KNOWN_PATHS: Rc<RefCell<KnownPaths>> = Rc::default();
 }
 
 impl Platform {
@@ -42,7 +54,9 @@ impl Platform {
         Ok(Self {
             database: Database::new(env.d1(D1)?),
             objects: env.durable_object(AGGREGATOR_DO)?,
+            budgets: env.durable_object(BUDGET_DO)?,
             consumer: env.service(CONSUMER)?,
+            spent: Cell::new(0),
         })
     }
 }
@@ -52,6 +66,15 @@ impl Backend for Platform {
 
     async fn row_states(&self, keys: &[&PathHour]) -> Result<Vec<RowState>> {
         self.database.row_states(keys).await
+    }
+
+    fn known_paths(&self) -> Rc<RefCell<KnownPaths>> {
+        KNOWN_PATHS.with(Rc::clone)
+    }
+
+    async fn ask_budgets(&self, calls: &[BudgetCall<'_>]) -> Vec<Option<BudgetReply>> {
+        self.spent.set(budget_calls::calls_spent(calls.len()));
+        budget_calls::ask_budgets(&self.budgets, &self.consumer, calls).await
     }
 
     async fn store_events(&self, events: &[&TrafficEvent]) -> Result<()> {
@@ -72,7 +95,8 @@ impl Backend for Platform {
     }
 
     async fn count(&self, groups: &[Group]) -> Vec<CountReply> {
-        let replies = count_groups(&self.objects, &self.consumer, groups).await;
+        let calls = CHUNK_CALLS - self.spent.take();
+        let replies = count_groups(&self.objects, &self.consumer, groups, calls).await;
         let failed = groups.iter().zip(&replies).filter(|(_, reply)| **reply == CountReply::Failed);
         for (Group { key, events, .. }, _) in failed.take(TOLD_OF_A_BATCH) {
             tracing::warn!(path = key.path, hour = %key.hour, events = events.len(), "a group comes again");

@@ -5,14 +5,16 @@
 //! | --- | --- |
 //! | a batch of `traffic-events` | [`intake`] |
 //! | a batch of `traffic-events-dlq` | [`intake`]: kept as dead letters |
-//! | `POST /chunk`, from the consumer itself | the objects, in an invocation of its own |
+//! | `POST /chunk`, `/budget-chunk`, from the consumer itself | the objects, in an invocation of its own |
 //! | `POST /dead-letters/replay`, `/dead-letters/discard`, from the api | [`dead_letters`] |
 //! | the cron of every five minutes | [`upkeep`]: snapshot, outbox |
 //!
-//! The objects are [`AggregatorDO`](aggregator_object::AggregatorDO), one a path and hour, and
+//! The objects are [`AggregatorDO`](aggregator_object::AggregatorDO), one a path and hour,
+//! [`PathBudgetDO`](budget_object::PathBudgetDO), one an hour, and
 //! [`SnapshotDO`](snapshot_object::SnapshotDO), one, which makes the [`totals`] too.
 
 mod aggregator_object;
+mod budget_object;
 mod dead_letters;
 mod intake;
 mod settings;
@@ -20,9 +22,10 @@ mod snapshot_object;
 mod totals;
 mod upkeep;
 
-use pathstats_edge::bindings::{counted_as, AGGREGATOR_DO, DEAD_LETTER_QUEUE_ENDING};
+use pathstats_edge::bindings::{counted_as, AGGREGATOR_DO, BUDGET_DO, DEAD_LETTER_QUEUE_ENDING};
 use pathstats_edge::queue::{Batch, RawBatch};
-use pathstats_edge::{fan_out, http, telemetry, usage};
+use pathstats_edge::{budget_calls, fan_out, http, telemetry, usage};
+use pathstats_model::budget::call::BUDGET_CHUNK_PATH;
 use pathstats_model::calls::CHUNK_PATH;
 use pathstats_model::cost::Operation;
 use pathstats_model::dead_letters::{DISCARD_PATH, REPLAY_PATH};
@@ -67,15 +70,18 @@ async fn answer(mut request: Request, env: Env) -> Result<Response> {
     }
     let body = request.bytes().await?;
     match path.as_str() {
-        CHUNK_PATH => match fan_out::count_chunk(&env.durable_object(AGGREGATOR_DO)?, &body).await {
-            Ok(replies) => Response::from_bytes(replies),
-            Err(detail) => {
-                http::problem(&Problem::new(400, "invalid_chunk", "The chunk cannot be read", detail))
-            }
-        },
+        CHUNK_PATH => chunk(fan_out::count_chunk(&env.durable_object(AGGREGATOR_DO)?, &body).await),
+        BUDGET_CHUNK_PATH => chunk(budget_calls::ask_chunk(&env.durable_object(BUDGET_DO)?, &body).await),
         REPLAY_PATH => dead_letters::replay(&body, &env).await,
         DISCARD_PATH => dead_letters::discard(&body, &env).await,
         _ => http::problem(&Problem::not_found(&path)),
+    }
+}
+
+fn chunk(replies: core::result::Result<Vec<u8>, String>) -> Result<Response> {
+    match replies {
+        Ok(replies) => Response::from_bytes(replies),
+        Err(detail) => http::problem(&Problem::new(400, "invalid_chunk", "The chunk cannot be read", detail)),
     }
 }
 

@@ -84,12 +84,12 @@ pub async fn answer(mut request: Request, env: &Env) -> Result<Response> {
 }
 
 async fn store(env: &Env, recorder: &Recorder, items: Items) -> Result<Response> {
-    let policy = &recorder.config().path_policy;
+    let config = recorder.config();
     let events: Vec<TrafficEvent> = items
         .events
         .into_iter()
         .map(|(_, event)| {
-            let path = policy.apply(&event.path);
+            let path = config.path_of(&event.path);
             debug_assert!(check_path(&path).is_ok(), "the policy makes valid paths");
             TrafficEvent { path, ..event }
         })
