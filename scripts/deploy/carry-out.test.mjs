@@ -28,7 +28,7 @@ test("a first deployment leaves an account whose Workers are bound to all that t
   const folder = scratch(t);
   const account = await withRelease(folder);
   const { scripts, queues, databases } = account.summary();
-  assert.deepEqual(scripts[scriptOf("consumer")], { services: [scriptOf("consumer")], secrets: [], classes: ["AggregatorDO", "SnapshotDO"], first: false });
+  assert.deepEqual(scripts[scriptOf("consumer")], { services: [scriptOf("consumer")], secrets: [], classes: ["AggregatorDO", "SnapshotDO", "PathBudgetDO"], first: false });
   assert.deepEqual(scripts[scriptOf("api")], { services: [scriptOf("archiver"), scriptOf("consumer")], secrets: ["ADMIN_TOKEN", "READ_TOKEN"], classes: [], first: false });
   assert.deepEqual(scripts[scriptOf("producer")].secrets, ["INGEST_TOKEN", "IP_HASH_SECRET"]);
   assert.deepEqual(queues["traffic-events-staging"].consumers, [scriptOf("consumer")]);

@@ -87,10 +87,10 @@ test("what is stored and queued in staging and in production is never the same",
   for (const store of stores("staging")) assert.ok(!production.includes(store), store);
 });
 
-test("the consumer's migrations make both classes of objects, in SQLite, and the code has them", () => {
+test("the consumer's migrations make all classes of objects, in SQLite, and the code has them", () => {
   const { migrations, env } = configs.consumer;
   const made = migrations.flatMap(({ new_sqlite_classes: classes = [] }) => classes).sort();
-  assert.deepEqual(made, ["AggregatorDO", "SnapshotDO"]);
+  assert.deepEqual(made, ["AggregatorDO", "PathBudgetDO", "SnapshotDO"]);
   const sources = readdirSync(join(ROOT, "workers/consumer/src")).map((file) => source(`workers/consumer/src/${file}`)).join("\n");
   const inCode = [...sources.matchAll(/#\[durable_object\(alarm\)\]\s*pub struct (\w+)/g)].map(([, name]) => name).sort();
   assert.deepEqual(inCode, made);

@@ -8,6 +8,7 @@ use pathstats_model::api::liveness::Health;
 use pathstats_model::api::metrics::MetricsAnswer;
 use pathstats_model::api::session::Session;
 use pathstats_model::audit::AuditList;
+use pathstats_model::budget::report::CardinalityReport;
 use pathstats_model::capacity::CapacityReport;
 use pathstats_model::cost::report::CostReport;
 use pathstats_model::dead_letters::{
@@ -56,6 +57,7 @@ pub fn all() -> Map<String, Value> {
     take::<Done>(&mut answers);
     take::<CapacityReport>(&mut answers);
     take::<CostReport>(&mut answers);
+    take::<CardinalityReport>(&mut answers);
     take::<Problem>(&mut answers);
     let mut bodies = settings().for_deserialize().into_generator();
     take::<ReplayOrder>(&mut bodies);

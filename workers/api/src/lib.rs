@@ -16,6 +16,7 @@
 //! | `/health` | [`health`] |
 //! | whatever changes something | [`gate`] first: who may, and the audit |
 //! | `/admin/audit` | [`audit`] |
+//! | `/admin/cardinality` | [`cardinality`] |
 //! | `/openapi.json` | [`openapi`] |
 
 mod admin_health;
@@ -23,6 +24,7 @@ mod alerts;
 mod archiver;
 mod audit;
 mod cost;
+mod cardinality;
 mod dead_letters;
 mod gate;
 mod health;
@@ -164,6 +166,7 @@ async fn operate(
         OperationId::SearchPaths => metrics::search(&given, env).await,
         OperationId::Audit => audit::answer(&given, env).await,
         OperationId::Cost => cost::answer(&given, env).await,
+        OperationId::Cardinality => cardinality::answer(&given, env).await,
         OperationId::AdminHealth => admin_health::answer(env).await,
         OperationId::AdminMetrics => admin_health::metrics(&accept, env).await,
         OperationId::Alerts => alerts::list(env).await,

@@ -11,8 +11,8 @@ use pathstats_model::api::answers::{Filters, StatsAnswer};
 use pathstats_model::api::given::Given;
 use pathstats_model::api::period::Period;
 use pathstats_model::api::series::Series;
+use pathstats_model::budget::names_a_row;
 use pathstats_model::config::ApiConfig;
-use pathstats_model::event::check_path;
 use pathstats_model::freshness::{FROM_CACHE, FROM_D1};
 use pathstats_model::http::etag::of_body;
 use pathstats_model::problem::Problem;
@@ -29,9 +29,8 @@ struct Parameters {
 
 impl Parameters {
     fn read(given: &Given, now_ms: i64) -> core::result::Result<Self, Problem> {
-        let expected = "a path that begins with '/', 512 characters at most";
-        let path =
-            given.required("path", expected, |text| check_path(text).is_ok().then(|| text.to_owned()))?;
+        let expected = "a path that begins with '/', 512 characters at most, or `(other)` or `(not found)`";
+        let path = given.required("path", expected, |text| names_a_row(text).then(|| text.to_owned()))?;
         Ok(Self {
             path,
             period: Period::read(given, now_ms)?,

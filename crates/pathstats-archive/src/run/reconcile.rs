@@ -8,7 +8,7 @@ use pathstats_model::{HourBucket, PathHourStats, TrafficEvent};
 use super::{Context, Reconcile, Result, Run};
 use crate::name::ArchiveName;
 use crate::store::Store;
-use crate::tally::{Difference, Tally};
+use crate::tally::{Difference, RowsOfHour};
 
 /// Path-hours that are rewritten at once: a parameter of D1 has 2 MB, and sketches some kilobytes.
 const ROWS_AT_ONCE: usize = 100;
@@ -19,11 +19,11 @@ impl<S: Store> Run<'_, S> {
     pub(super) async fn reconcile(&mut self, how: Reconcile) -> Result<()> {
         let date = self.held.record.date;
         for hour in (0..24).map(|hour| date.first_hour().plus(hour)) {
-            let mut differences = self.compare(hour).await?;
+            let (mut differences, places) = self.compare(hour).await?;
             let kept = self.keeps_statistics();
             if how == Reconcile::Repair && kept && !differences.is_empty() {
-                self.repair(hour, &differences).await?;
-                differences = self.compare(hour).await?;
+                self.repair(hour, &differences, &places).await?;
+                differences = self.compare(hour).await?.0;
             }
             let archived = self.held.record.originals().any(|file| file.hours.contains_key(&hour));
             if kept && (archived || !differences.is_empty()) {
@@ -34,8 +34,8 @@ impl<S: Store> Run<'_, S> {
         self.save(None, &[]).await
     }
 
-    async fn compare(&mut self, hour: HourBucket) -> Result<Vec<Difference>> {
-        let mut tally = Tally::default();
+    async fn compare(&mut self, hour: HourBucket) -> Result<(Vec<Difference>, RowsOfHour)> {
+        let mut tally = self.tally(hour).await?;
         for (file, page) in self.all_pages_of_hour(hour).await? {
             let events = self.page_events(file, &page).await?;
             events.iter().filter(|event| event.hour() == hour).for_each(|event| tally.add(event));
@@ -47,13 +47,18 @@ impl<S: Store> Run<'_, S> {
 
     /// Makes the rows that differ anew, some paths at a time: each with all its events, sketches
     /// included.
-    async fn repair(&mut self, hour: HourBucket, differences: &[Difference]) -> Result<()> {
+    async fn repair(
+        &mut self,
+        hour: HourBucket,
+        differences: &[Difference],
+        places: &RowsOfHour,
+    ) -> Result<()> {
         for some in differences.chunks(ROWS_AT_ONCE) {
             let mut statistics: BTreeMap<&str, PathHourStats> =
                 some.iter().map(|difference| (difference.path.as_str(), PathHourStats::default())).collect();
             for (file, page) in self.all_pages_of_hour(hour).await? {
                 for event in self.page_events(file, &page).await? {
-                    add(&mut statistics, hour, &event);
+                    add(&mut statistics, hour, places, &event);
                 }
             }
             let rows: Vec<_> =
@@ -75,9 +80,14 @@ impl<S: Store> Run<'_, S> {
     }
 }
 
-fn add(statistics: &mut BTreeMap<&str, PathHourStats>, hour: HourBucket, event: &TrafficEvent) {
+fn add(
+    statistics: &mut BTreeMap<&str, PathHourStats>,
+    hour: HourBucket,
+    places: &RowsOfHour,
+    event: &TrafficEvent,
+) {
     if event.hour() == hour {
-        if let Some(statistics) = statistics.get_mut(event.path.as_str()) {
+        if let Some(statistics) = statistics.get_mut(places.row_of(event)) {
             statistics.add(&PackedEvent::new(event));
         }
     }

@@ -88,6 +88,7 @@ impl<S: Store> Run<'_, S> {
             return Err(not_whole(name, format!("page {last_page} is not in the index")));
         };
         let hour = HourBucket::from_ms(last.last_id.timestamp_ms());
+        reading.tally = self.tally(hour).await?;
         for page in self.pages_of_hour(name, hour).await? {
             if page.number <= last_page {
                 for event in self.page_events(name, &page).await?.iter().filter(|e| e.hour() == hour) {
@@ -141,6 +142,7 @@ impl<S: Store> Run<'_, S> {
             if reading.hour != Some(hour) {
                 self.end_hour(reading).await?;
                 reading.hour = Some(hour);
+                reading.tally = self.tally(hour).await?;
             }
             reading.tally.add(event);
             reading.records += 1;
@@ -174,9 +176,16 @@ impl<S: Store> Run<'_, S> {
         if rows.is_empty() && !keeps_statistics {
             reconciliation.skip(hour);
         } else {
-            reconciliation.record(hour, tally.compare(hour, rows));
+            reconciliation.record(hour, tally.compare(hour, rows).0);
         }
         Ok(())
+    }
+
+    /// A tally of an hour, by the rows that it has.
+    pub(super) async fn tally(&mut self, hour: HourBucket) -> Result<Tally> {
+        self.spend(1);
+        let rows = self.store.hourly(hour).await.context("the hourly statistics cannot be read")?;
+        Ok(Tally::of(&rows))
     }
 
     pub(super) async fn pages_of_hour(&mut self, file: ArchiveName, hour: HourBucket) -> Result<Vec<Page>> {

@@ -67,6 +67,8 @@ pub enum OperationId {
     RunRetention,
     Capacity,
     Cost,
+    /// `GET /admin/cardinality`.
+    Cardinality,
 }
 
 /// The methods of the API.

@@ -3,7 +3,7 @@
 use super::answers::FoundPath;
 use super::given::Given;
 use super::metrics::Sums;
-use crate::event::check_path;
+use crate::budget::names_a_row;
 use crate::problem::Problem;
 use crate::snapshot::round;
 
@@ -58,7 +58,7 @@ impl After {
         let path = String::from_utf8(base16ct::lower::decode_vec(path).ok()?).ok()?;
         let after = Self { requests, path };
         // The one way to write it, and a count that D1 takes exactly.
-        (requests < 1 << 53 && check_path(&after.path).is_ok() && after.cursor() == text).then_some(after)
+        (requests < 1 << 53 && names_a_row(&after.path) && after.cursor() == text).then_some(after)
     }
 }
 

@@ -75,7 +75,7 @@ pub struct HourCardinality {
 
 /// What `GET /admin/cardinality` answers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Cardinality"))]
 #[serde(rename_all = "camelCase")]
 pub struct CardinalityReport {
     /// The hours, newest first. An hour without traffic has none.

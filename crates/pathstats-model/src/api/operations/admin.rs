@@ -1,6 +1,7 @@
 //! Operations for those who run it.
 
 use crate::alerts;
+use crate::budget::report::MAX_HOURS;
 use crate::dead_letters::{MAX_ID_BYTES, MAX_REASON_BYTES};
 
 use super::{Access, Answer, Body, Content, Form, Operation, OperationId, Parameter, Verb};
@@ -393,6 +394,22 @@ pub(super) const OPERATIONS: &[Operation] = &[
             },
         ],
         &[Answer { status: 200, content: Content::Json("Cost"), about: "The counts and the bill." }],
+        &[503],
+    ),
+    read(
+        OperationId::Cardinality,
+        "/admin/cardinality",
+        "How many distinct paths each hour had room for",
+        "An hour admits `PATHS_PER_HOUR` paths. Requests of others count in `(other)`, and where 404s are grouped, \
+         those of paths that are not admitted in `(not found)`. `suggestions` are templates that would have absorbed \
+         the refused paths, `pathTemplates` all of them as a value of `PATH_TEMPLATES`. About a minute behind.",
+        &[Parameter {
+            name: "hours",
+            required: false,
+            form: Form::Integer { least: 1, most: MAX_HOURS, default: Some(24) },
+            about: "Hours to look back, the current one among them.",
+        }],
+        &[Answer { status: 200, content: Content::Json("Cardinality"), about: "The hours and suggestions." }],
         &[503],
     ),
 ];
