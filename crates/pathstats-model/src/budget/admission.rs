@@ -203,7 +203,7 @@ impl PathBudget {
         Ok(BudgetAlarm::Settle(terms.hour))
     }
 
-    /// The database has the report. Writes the sample down and tells when the next alarm shall ring. Dying
+    /// The database has the report. Notes that and tells when the next alarm shall ring. Dying
     /// before repeats the report.
     ///
     /// # Errors
@@ -227,7 +227,7 @@ impl PathBudget {
             (state.settles_at(&terms), state.rows)
         };
         state.alarm_ms = Some(next);
-        let checkpoint = rows::checkpoint(told, state.last_ms, &state.sample);
+        let checkpoint = rows::checkpoint(told, state.last_ms);
         if let Err(error) = log.checkpoint(&checkpoint) {
             self.state = None;
             return Err(BudgetError::Storage(error));
@@ -298,8 +298,9 @@ impl State {
             return Verdict::OtherButNotFound;
         }
         if !has_room {
+            // Ever fewer paths come to be of the sample: some two thousand of a million.
             if self.sample.add(path) {
-                self.changes += 1;
+                row.sample(path);
             }
             return if groups { Verdict::OtherButNotFound } else { Verdict::Other };
         }

@@ -2,9 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::call::{put_name, take_name};
 use super::path_hash;
-use crate::calls::CallError;
 
 /// Paths of a sample.
 pub const SAMPLE_PATHS: usize = 200;
@@ -48,22 +46,6 @@ impl Sample {
             .unwrap_or(u64::MAX)
             .max(SAMPLE_PATHS as u64)
     }
-
-    /// Each path behind its length.
-    pub(super) fn encode(&self, out: &mut Vec<u8>) {
-        self.paths().for_each(|path| put_name(out, path));
-    }
-
-    /// Reads what [`encode`](Self::encode) wrote.
-    pub(super) fn decode(mut bytes: &[u8]) -> Result<Self, CallError> {
-        let mut sample = Self::default();
-        while !bytes.is_empty() {
-            let (path, rest) = take_name(bytes)?;
-            sample.add(path);
-            bytes = rest;
-        }
-        Ok(sample)
-    }
 }
 
 #[cfg(test)]
@@ -85,16 +67,12 @@ mod tests {
     }
 
     #[test]
-    fn a_sample_does_not_depend_on_order_and_reads_back() {
+    fn a_sample_does_not_depend_on_order() {
         let (mut forward, mut backward) = (Sample::default(), Sample::default());
         for n in 0..5_000 {
             forward.add(&format!("/p/{n}"));
             backward.add(&format!("/p/{}", 4_999 - n));
         }
         assert_eq!(forward, backward);
-        let mut bytes = Vec::new();
-        forward.encode(&mut bytes);
-        assert_eq!(Sample::decode(&bytes), Ok(forward));
-        assert!(Sample::decode(&bytes[..bytes.len() - 1]).is_err());
     }
 }

@@ -179,7 +179,7 @@ fn changes_are_told_once_a_minute_and_the_object_goes_when_every_row_is_sealed()
 
     let report = object.report();
     assert_eq!((report.admitted, report.refused, report.sample.clone()), (1, 1, vec!["/b".to_owned()]));
-    // A call while the database writes: the next report tells of it.
+    // A call while the database writes: the next report tells of it, also after an eviction.
     let later = BudgetCall { hour: hour(), paths: vec![others("/c")] };
     object.budget.ask(&mut object.log, &later, None, NOW + 2).unwrap();
     let next = object.budget.reported(&mut object.log, &report, NOW + 3).unwrap();
@@ -197,6 +197,19 @@ fn changes_are_told_once_a_minute_and_the_object_goes_when_every_row_is_sealed()
     assert!(matches!(object.call(&[others("/a")]), Err(BudgetError::Deleting)), "it comes again");
     object.budget.failed(next);
     assert_eq!(object.verdict(others("/b")), Verdict::Other, "a deletion that failed lost nothing");
+}
+
+#[test]
+fn an_eviction_before_the_first_report_forgets_nothing_of_the_sample() {
+    let mut object = Object::new(settings(1, false));
+    let paths: Vec<String> = (0..=1_500).map(|n| format!("/{n}")).collect();
+    for some in paths.chunks(100) {
+        object.call(&some.iter().map(|path| others(path)).collect::<Vec<_>>()).unwrap();
+    }
+    let before = object.report();
+    object.budget.evict();
+    assert_eq!(object.report(), before);
+    assert!((1_000..2_200).contains(&before.refused) && before.sample.len() == 200, "{}", before.refused);
 }
 
 #[test]

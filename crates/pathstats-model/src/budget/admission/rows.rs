@@ -4,7 +4,7 @@
 //! that tells what it is, and a path behind its length or a hash (8 bytes). Numbers are little-endian.
 
 use super::super::call::{put_name, take_name};
-use super::{BudgetSettings, History, Sample, State, Verdict};
+use super::{BudgetSettings, History, State, Verdict};
 use crate::aggregator::Stored;
 use crate::calls::CallError;
 use crate::hour::HourBucket;
@@ -12,6 +12,8 @@ use crate::hour::HourBucket;
 const VERSION: u8 = 1;
 /// An entry that is no verdict on a path: the hash of one whose 404s were grouped.
 const GROUPED: u8 = 255;
+/// Nor this: a path of the sample of those that were refused.
+const SAMPLED: u8 = 254;
 
 /// What an hour began with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,6 +81,11 @@ impl Row {
         self.bytes.extend_from_slice(&hash.to_le_bytes());
     }
 
+    pub(super) fn sample(&mut self, path: &str) {
+        self.bytes.push(SAMPLED);
+        put_name(&mut self.bytes, path);
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.bytes.len() == self.head
     }
@@ -89,12 +96,11 @@ impl Row {
 }
 
 /// The checkpoint: version, rows that the database was told of (0 while it is behind), time of the last
-/// call, the sample.
-pub(super) fn checkpoint(told: u64, last_ms: i64, sample: &Sample) -> Vec<u8> {
+/// call.
+pub(super) fn checkpoint(told: u64, last_ms: i64) -> Vec<u8> {
     let mut out = vec![VERSION];
     out.extend_from_slice(&told.to_le_bytes());
     out.extend_from_slice(&last_ms.to_le_bytes());
-    sample.encode(&mut out);
     out
 }
 
@@ -106,7 +112,6 @@ impl State {
             let mut rest = version(checkpoint)?;
             told = u64::from_le_bytes(take(&mut rest)?);
             state.last_ms = i64::from_le_bytes(take(&mut rest)?);
-            state.sample = Sample::decode(rest)?;
         }
         for row in &stored.rows {
             let mut rest = version(row)?;
@@ -119,6 +124,10 @@ impl State {
                 rest = after;
                 if *kind == GROUPED {
                     state.grouped.insert(u64::from_le_bytes(take(&mut rest)?));
+                } else if *kind == SAMPLED {
+                    let (path, after) = take_name(rest)?;
+                    state.sample.add(path);
+                    rest = after;
                 } else {
                     let verdict = Verdict::from_byte(*kind).filter(|verdict| verdict.is_admitted());
                     let verdict = verdict.ok_or(CallError::Unknown("entry"))?;
