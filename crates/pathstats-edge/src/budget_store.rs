@@ -4,9 +4,10 @@ use pathstats_model::budget::report::{CatchAllFigures, CatchAllRow, HourBudget};
 use pathstats_model::budget::{History, CATCH_ALLS};
 use pathstats_model::HourBucket;
 use serde::Deserialize;
-use worker::{D1Database, Error, Result};
+use worker::{Error, Result};
 
 use crate::database::{count, integer};
+use crate::metered::D1Database;
 
 /// What budgets read and write.
 #[derive(Debug)]
@@ -17,8 +18,8 @@ pub struct BudgetStore {
 impl BudgetStore {
     /// The database behind this binding.
     #[must_use]
-    pub const fn new(d1: D1Database) -> Self {
-        Self { d1 }
+    pub const fn new(d1: worker::D1Database) -> Self {
+        Self { d1: D1Database::new(d1) }
     }
 
     /// What there is of an hour, in hourly rows or in the daily ones that they were merged into.

@@ -2,15 +2,17 @@
 
 use std::cell::RefCell;
 
-use pathstats_edge::bindings::D1;
+use pathstats_edge::bindings::{counted_as, D1};
 use pathstats_edge::budget_store::BudgetStore;
 use pathstats_edge::clock::{alarm_time, now_ms};
 use pathstats_edge::http;
 use pathstats_edge::object_log::ObjectLog;
 use pathstats_edge::telemetry;
+use pathstats_edge::usage::{self, ObjectCall};
 use pathstats_model::budget::admission::{AfterSettle, BudgetAlarm, PathBudget};
 use pathstats_model::budget::call::{BudgetCall, BudgetReply};
 use pathstats_model::budget::report::HourBudget;
+use pathstats_model::cost::Operation;
 use pathstats_model::problem::Problem;
 use pathstats_model::HourBucket;
 use worker::{durable_object, DurableObject, Env, Request, Response, Result, State};
@@ -32,6 +34,7 @@ impl DurableObject for PathBudgetDO {
     }
 
     async fn fetch(&self, mut request: Request) -> Result<Response> {
+        let _call = ObjectCall::begin();
         let body = request.bytes().await?;
         match self.ask(&body).await {
             Ok(reply) => Response::from_bytes(reply.encode()),
@@ -44,11 +47,15 @@ impl DurableObject for PathBudgetDO {
 
     /// Reports, deletes itself or waits. Never fails: the platform drops an alarm that fails six times.
     async fn alarm(&self) -> Result<Response> {
+        let call = ObjectCall::begin();
         if let Err(error) = self.ring().await {
             telemetry::warn("a budget's alarm failed and is set again", &error);
             let again = self.budget.borrow_mut().failed(now_ms());
             self.set_alarm(again).await?;
         }
+        drop(call);
+        // As with the aggregators: alarms add up what their instance counted.
+        usage::settle(&self.env, counted_as::THE_CONSUMER).await;
         Response::empty()
     }
 }
@@ -59,6 +66,7 @@ impl PathBudgetDO {
     }
 
     async fn set_alarm(&self, at_ms: i64) -> Result<()> {
+        usage::count(Operation::ObjectRowsWritten, 1);
         self.state.storage().set_alarm(alarm_time(at_ms)).await
     }
 
