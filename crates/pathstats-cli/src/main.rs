@@ -5,6 +5,7 @@
 mod alerts;
 mod api_client;
 mod archive;
+mod cardinality;
 mod clock;
 mod cost;
 mod failure;
@@ -52,6 +53,7 @@ enum Command {
     Alerts(alerts::AlertsArgs),
     Simulate(simulate::SimulateArgs),
     Cost(cost::CostArgs),
+    Cardinality(cardinality::CardinalityArgs),
 }
 
 fn main() -> ExitCode {
@@ -72,6 +74,7 @@ fn main() -> ExitCode {
         Command::Alerts(args) => alerts::run(&args).map(ExitCode::from),
         Command::Simulate(args) => simulate::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Cost(args) => cost::run(&args).map(|()| ExitCode::SUCCESS),
+        Command::Cardinality(args) => cardinality::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Generate(args) => generate::run(&args).map(|()| ExitCode::SUCCESS),
     };
     result.unwrap_or_else(|failure| {

@@ -1,4 +1,4 @@
-// What GET /admin/health, /admin/capacity, /admin/cost, /admin/dead-letters and /admin/audit answer.
+// What GET /admin/health, /admin/capacity, /admin/cardinality, /admin/cost, /admin/dead-letters and /admin/audit answer.
 
 export type Level = "ok" | "warning" | "critical" | "unknown";
 export type CheckName = "heartbeat" | "queueDelay" | "queueBacklog" | "snapshot" | "deadLetters" | "database" | "outbox" | "archive" | "reconciliation";
@@ -64,6 +64,35 @@ export interface Cost {
   events: number;
   /** Null while nothing was metered. */
   month: { pricesAsOf: string; totalDollars: number; lines: BillLine[] } | null;
+}
+
+export interface CatchAll {
+  requests: number;
+  errors: number;
+}
+export interface HourCardinality {
+  hour: string;
+  /** Null for no limit. */
+  limit: number | null;
+  closed: boolean;
+  groupsNotFound: boolean;
+  admittedPaths: number;
+  /** About. */
+  refusedPaths: number;
+  other: CatchAll;
+  notFound: CatchAll;
+}
+export interface Suggestion {
+  template: string;
+  sampledPaths: number;
+  share: number;
+  examples: string[];
+}
+export interface Cardinality {
+  hours: HourCardinality[];
+  sampledPaths: number;
+  suggestions: Suggestion[];
+  pathTemplates: string | null;
 }
 
 export interface DeadLetter {

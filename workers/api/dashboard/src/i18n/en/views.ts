@@ -65,6 +65,7 @@ export const views = {
   "picker.title": "Choose a path",
   "picker.note": "the busiest of 24 hours",
   "methods.title": "Methods",
+  "path.catchAll": "This row gathers requests of many paths. Single requests are found under their own.",
   "events.title": "Raw events",
   "events.note": "single requests, in the order of time",
   "events.day": "Day (UTC)",

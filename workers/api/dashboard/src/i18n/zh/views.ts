@@ -67,6 +67,7 @@ export const views: Record<keyof typeof english, string> = {
   "picker.title": "选择路径",
   "picker.note": "24 小时内最繁忙",
   "methods.title": "请求方法",
+  "path.catchAll": "此行汇总多条路径的请求。逐条请求请在其各自路径下查看。",
   "events.title": "原始事件",
   "events.note": "逐条请求，按时间排列",
   "events.day": "日期（UTC）",

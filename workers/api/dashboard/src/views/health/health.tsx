@@ -9,6 +9,7 @@ import { SkeletonRows } from "../../ui/skeleton.tsx";
 import { AlertsCard } from "./alerts.tsx";
 import { AuditLog } from "./audit-log.tsx";
 import { CapacityCard } from "./capacity.tsx";
+import { CardinalityCard } from "./cardinality.tsx";
 import { Checks } from "./checks.tsx";
 import { CostCard } from "./cost.tsx";
 import { DeadLettersCard } from "./dead-letters.tsx";
@@ -34,6 +35,7 @@ export function HealthView() {
         <CapacityCard />
         <Drops drops={data?.recordingDrops} />
       </div>
+      <CardinalityCard />
       <CostCard />
       <AuditLog />
     </>

@@ -1,6 +1,7 @@
 // One path: its traffic, its latency, what it answers, and single requests.
 import type { PathStats } from "../../api/types.ts";
 import { withQuery } from "../../api/client.ts";
+import { isCatchAll } from "../../model/catch-all.ts";
 import { METHODS, STATUS_CLASSES } from "../../model/place.ts";
 import { parameters } from "../../model/ranges.ts";
 import { useApi } from "../../state/data.ts";
@@ -56,7 +57,7 @@ function OnePath({ path }: { path: string }) {
       <Tiles total={data?.total ?? null} series={data?.series ?? []} previous={data?.previous ?? null} filtered={filtered} />
       <PathCharts data={data} busy={busy} />
       <Methods methods={data?.methods} />
-      <RawEvents path={path} />
+      {isCatchAll(path) ? <p class="notice">{t("path.catchAll")}</p> : <RawEvents path={path} />}
     </>
   );
 }
