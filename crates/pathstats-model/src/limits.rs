@@ -107,5 +107,6 @@ const _: () = assert!(
     TOTALS_QUERIES as usize + 13 + 3 <= SUBREQUEST_BUDGET - RESERVED_SUBREQUESTS,
     "a snapshot and totals fit into one alarm"
 );
+const _: () = assert!(BUDGET_CALLS < CHUNK_CALLS / 4, "most of an invocation's calls are the groups'");
 const _: () = assert!(CHUNK_CALLS == 45, "the fan-out is documented as chunks of 45 calls");
 const _: () = assert!(MAX_MESSAGE_BYTES < MAX_SEND_BYTES, "any one message fits into a send");

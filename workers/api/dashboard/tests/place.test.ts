@@ -48,3 +48,8 @@ test("addresses stay readable, and hold no more than they may", () => {
   assert.equal(writePlace({ ...START, view: "path", path: "/api/foo" }), "?view=path&path=/api/foo");
   assert.equal(readPlace(`?q=${"a".repeat(500)}`).search.length, 200);
 });
+
+test("a row of many paths is a place like any path's", () => {
+  for (const path of ["(other)", "(not found)"]) assert.equal(readPlace(`?view=path&path=${encodeURIComponent(path)}`).path, path);
+  assert.equal(readPlace("?view=path&path=(else)").path, null);
+});

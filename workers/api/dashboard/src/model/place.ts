@@ -1,5 +1,6 @@
 // Where a reader is: everything that a link must carry, as the query of the page's address.
 import { RANGES, type Asked, type RangeName } from "./ranges.ts";
+import { isCatchAll } from "./catch-all.ts";
 
 export const VIEWS = ["overview", "path", "archive", "health"] as const;
 export type View = (typeof VIEWS)[number];
@@ -67,7 +68,7 @@ export function readPlace(query: string): Place {
   const path = given.get("path");
   return {
     view: oneOf(VIEWS, given.get("view")) ?? START.view,
-    path: path?.startsWith("/") ? path.slice(0, 512) : null,
+    path: path && (path.startsWith("/") || isCatchAll(path)) ? path.slice(0, 512) : null,
     range: custom ? "custom" : (oneOf<RangeName>(RANGES, given.get("range")) ?? START.range),
     from: custom ? from : null,
     to: custom ? to : null,
