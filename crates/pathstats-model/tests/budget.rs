@@ -1,5 +1,7 @@
 //! More paths than an hour has room for: no event is lost, none counts twice, whatever fails.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 mod support;
 
 use std::collections::{BTreeMap, BTreeSet};

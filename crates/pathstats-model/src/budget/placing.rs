@@ -92,12 +92,11 @@ fn calls(hour: HourBucket, paths: Vec<AskedPath<'_>>) -> Vec<BudgetCall<'_>> {
     for asked in paths {
         bytes += asked.path.len();
         let fits = |call: &BudgetCall<'_>| call.paths.len() < MAX_ASKED_PATHS && bytes <= MAX_ASKED_BYTES;
-        match calls.last_mut().filter(|call| fits(call)) {
-            Some(call) => call.paths.push(asked),
-            None => {
-                bytes = asked.path.len();
-                calls.push(BudgetCall { hour, paths: vec![asked] });
-            }
+        if let Some(call) = calls.last_mut().filter(|call| fits(call)) {
+            call.paths.push(asked);
+        } else {
+            bytes = asked.path.len();
+            calls.push(BudgetCall { hour, paths: vec![asked] });
         }
     }
     calls

@@ -109,9 +109,9 @@ fn walk<'a>(found: &mut BTreeMap<String, Vec<&'a str>>, prefix: &str, rests: &[R
     if below.len() > MAX_ENDINGS {
         found.entry(format!("{prefix}/*")).or_default().extend(going.iter().map(|rest| rest.path));
     } else {
-        below
-            .into_iter()
-            .for_each(|(template, absorbed)| found.entry(template).or_default().extend(absorbed));
+        for (template, absorbed) in below {
+            found.entry(template).or_default().extend(absorbed);
+        }
     }
 }
 

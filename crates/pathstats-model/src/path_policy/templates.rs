@@ -66,9 +66,9 @@ pub fn is_template(text: &str) -> bool {
     let (last, before) = segments.split_last().unwrap_or((&"", &[]));
     let named = |segment: &&str| segment.len() > 1 && segment.starts_with(':');
     let plain = |segment: &&str| !segment.is_empty() && !segment.starts_with(':') && !segment.contains('*');
-    before.iter().all(|segment| named(segment) || plain(segment))
+    before.iter().all(|segment: &&str| named(segment) || plain(segment))
         && (*last == "*" || named(last) || plain(last))
-        && (*last == "*" || segments.iter().any(|segment| named(segment)))
+        && (*last == "*" || segments.iter().any(named))
         && !text.contains([',', '?', '#'])
 }
 
