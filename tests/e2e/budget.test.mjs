@@ -102,7 +102,7 @@ test("the budget's own row tells how many paths were admitted and about how many
   assert.deepEqual([suggestions[0].template, suggestions[0].sampledPaths, suggestions[0].share], ["/scan/:name", 200, 1]);
 });
 
-test("the catch-all has a series, and stands among the paths that are found", async () => {
+test("the catch-all has a series as a path has, and no other name in brackets does", async () => {
   const read = (path) => runtime.fetch("api", path, { headers: { authorization: `Bearer ${SECRETS.READ_TOKEN}` } });
   const stats = await read(`/paths/stats?path=${encodeURIComponent("(other)")}&from=${HOUR}:00Z&to=${HOUR}:59Z&granularity=hour`);
   assert.equal((await stats.json()).total?.requests, PATHS - BUDGET);
