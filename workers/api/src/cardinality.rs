@@ -3,7 +3,7 @@
 use pathstats_edge::bindings::D1;
 use pathstats_edge::budget_store::BudgetStore;
 use pathstats_edge::clock::now_ms;
-use pathstats_edge::{http, telemetry};
+use pathstats_edge::http;
 use pathstats_model::api::given::Given;
 use pathstats_model::budget::report::{CardinalityReport, MAX_HOURS};
 use pathstats_model::problem::Problem;
@@ -19,7 +19,7 @@ pub async fn answer(given: &Given, env: &Env) -> Result<Response> {
     match report(hours, env).await {
         Ok(report) => http::json(200, &report),
         Err(error) => {
-            telemetry::error("the budgets of paths cannot be read", &error);
+            tracing::error!(%error, "the budgets of paths cannot be read");
             http::problem(&Problem::database_unreadable())
         }
     }

@@ -7,7 +7,6 @@ use pathstats_edge::budget_store::BudgetStore;
 use pathstats_edge::clock::{alarm_time, now_ms};
 use pathstats_edge::http;
 use pathstats_edge::object_log::ObjectLog;
-use pathstats_edge::telemetry;
 use pathstats_edge::usage::{self, ObjectCall};
 use pathstats_model::budget::admission::{AfterSettle, BudgetAlarm, PathBudget};
 use pathstats_model::budget::call::{BudgetCall, BudgetReply};
@@ -49,7 +48,7 @@ impl DurableObject for PathBudgetDO {
     async fn alarm(&self) -> Result<Response> {
         let call = ObjectCall::begin();
         if let Err(error) = self.ring().await {
-            telemetry::warn("a budget's alarm failed and is set again", &error);
+            tracing::warn!(%error, "a budget's alarm failed and is set again");
             let again = self.budget.borrow_mut().failed(now_ms());
             self.set_alarm(again).await?;
         }
