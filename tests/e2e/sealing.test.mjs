@@ -21,18 +21,6 @@ after(() => runtime?.stop());
 const row = () => runtime.row("SELECT requests, revision, sealed_at FROM path_stats_hourly WHERE path = ?", PATH);
 const tables = () => runtime.withObject(name, (log) => log.prepare("SELECT count(*) AS n FROM sqlite_master WHERE name = 'log'").get().n);
 
-/** Makes an object believe that its log was written so long ago, and that it was never flushed. */
-const age = (milliseconds) =>
-  runtime.withObject(name, (log) => {
-    log.exec("DELETE FROM log WHERE number = 0");
-    for (const { number, body } of log.prepare("SELECT number, body FROM log").all()) {
-      // A row: version (1 byte), time received (8 bytes, little-endian), and so on.
-      const bytes = Buffer.from(body);
-      bytes.writeBigInt64LE(bytes.readBigInt64LE(1) - BigInt(milliseconds), 1);
-      log.prepare("UPDATE log SET body = ? WHERE number = ?").run(bytes, number);
-    }
-  });
-
 test("an imported event of last week is counted", async () => {
   assert.deepEqual((await runtime.deliver([imported])).again, []);
   await until(row, { what: "the row" });
@@ -40,7 +28,7 @@ test("an imported event of last week is counted", async () => {
 });
 
 test("an object that saw nothing new for four days seals its row and deletes itself", async () => {
-  await age(4 * DAY_MS + 60_000);
+  await runtime.ageObject(name, 4 * DAY_MS + 60_000);
   // The same event again wakes it.
   assert.deepEqual((await runtime.deliver([imported])).again, []);
   await until(async () => (await row()).sealed_at, { what: "the seal" });

@@ -385,6 +385,7 @@ impl ArchiveRows {
         const CHANGED: &str = "UPDATE daily_rollups SET changed = 1 WHERE date = ?1";
         const TOTAL_CHANGED: &str = "INSERT INTO totals_due (period, changed, pass) VALUES (?1, 1, 0) \
              ON CONFLICT (period) DO UPDATE SET changed = 1";
+        const LEDGER_CHANGED: &str = "UPDATE ledger_hours SET changed = 1 WHERE hour_bucket = ?1";
         let sealed_at = if may_be_sealed(hour, now_ms) { integer(now_ms) } else { JsValue::NULL };
         let rows: Vec<(&str, Vec<JsValue>)> = statistics
             .iter()
@@ -401,7 +402,8 @@ impl ArchiveRows {
         let (day, hour) = ([hour.date().to_string().into()], [hour.to_string().into()]);
         let mut statements: Vec<(&str, &[JsValue])> =
             rows.iter().map(|(sql, values)| (*sql, values.as_slice())).collect();
-        statements.extend([(CHANGED, day.as_slice()), (TOTAL_CHANGED, hour.as_slice())]);
+        let marks = [(CHANGED, &day), (TOTAL_CHANGED, &hour), (LEDGER_CHANGED, &hour)];
+        statements.extend(marks.map(|(sql, values)| (sql, values.as_slice())));
         self.transaction(&statements).await?;
         Ok(())
     }

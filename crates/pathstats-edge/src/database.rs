@@ -13,6 +13,8 @@ use worker::{Error, Result};
 
 use crate::metered::{D1Database, D1PreparedStatement};
 
+use crate::ledger_store::{booking_rows, INSERT_BOOKINGS};
+
 /// The database of events, statistics, dead letters and the outbox.
 #[derive(Debug)]
 pub struct Database {
@@ -67,7 +69,8 @@ impl Database {
         self.run_for_each(INSERT, &rows, &[]).await
     }
 
-    /// Stores dead letters. Letters that are there stay, with the time they were first seen.
+    /// Stores dead letters, and books what they stand for, in one transaction. Letters that are there stay,
+    /// with the time they were first seen.
     ///
     /// # Errors
     ///
@@ -80,9 +83,20 @@ impl Database {
         const INSERT: &str =
             "INSERT OR IGNORE INTO dead_letters (id, reason, detail, body, attempts, first_seen) \
              SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, ?2 FROM json_each(?1)";
-        let letters = letters.into_iter().map(|l| (&l.id, l.reason, &l.detail, &l.body, l.attempts));
-        let rows = json_parameters(letters)?;
-        self.run_for_each(INSERT, &rows, &[integer(now_ms)]).await
+        let letters: Vec<&DeadLetter> = letters.into_iter().collect();
+        let rows = letters.iter().map(|l| (&l.id, l.reason, &l.detail, &l.body, l.attempts));
+        // What each stands for first: it is booked with its letter, once.
+        let bookings = booking_rows(letters.iter().copied(), now_ms)?.into_iter();
+        let mut statements = bookings
+            .map(|rows| self.d1.prepare(INSERT_BOOKINGS).bind(&[rows.into()]))
+            .collect::<Result<Vec<_>>>()?;
+        for rows in json_parameters(rows)? {
+            statements.push(self.d1.prepare(INSERT).bind(&[rows.into(), integer(now_ms)])?);
+        }
+        if !statements.is_empty() {
+            self.d1.batch(statements).await?;
+        }
+        Ok(())
     }
 
     /// The state of the rows of these path-hours, in order.
@@ -115,7 +129,8 @@ impl Database {
     }
 
     /// Writes a row of `path_stats_hourly` whole, unless one of the same or a newer revision is
-    /// there. A seal is taken off: something was counted after it.
+    /// there. A seal is taken off: something was counted after it. Duplicates are told in the same
+    /// transaction, and never fewer than before.
     ///
     /// # Errors
     ///
@@ -132,10 +147,20 @@ impl Database {
              p99 = excluded.p99, revision = excluded.revision, sealed_at = NULL, \
              updated_at = excluded.updated_at, sketches = excluded.sketches \
              WHERE excluded.revision > path_stats_hourly.revision";
+        const DUPLICATES: &str = "INSERT INTO ledger_duplicates (hour_bucket, path, duplicates) \
+             VALUES (?1, ?2, ?3) ON CONFLICT (hour_bucket, path) DO UPDATE SET duplicates = excluded.duplicates \
+             WHERE excluded.duplicates > ledger_duplicates.duplicates";
         let sketches = js_sys::Uint8Array::from(row.stats.to_bytes().as_slice());
         let mut values = hour_columns(&row.key.path, row.key.hour, &row.stats).to_vec();
         values.extend([count(row.revision), integer(now_ms), sketches.into()]);
-        self.d1.prepare(UPSERT).bind(&values)?.run().await?;
+        let write = self.d1.prepare(UPSERT).bind(&values)?;
+        if row.duplicates == 0 {
+            write.run().await?;
+            return Ok(());
+        }
+        let values = [row.key.hour.to_string().into(), row.key.path.as_str().into(), count(row.duplicates)];
+        let duplicates = self.d1.prepare(DUPLICATES).bind(&values)?;
+        self.d1.batch(vec![write, duplicates]).await?;
         Ok(())
     }
 

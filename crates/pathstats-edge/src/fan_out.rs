@@ -3,7 +3,7 @@
 use futures_util::future::{join, join_all};
 use pathstats_model::calls::{
     decode_chunk, decode_replies, encode_chunk, encode_replies, CountCall, CountReply, CHUNK_PATH,
-    COUNT_PATH, REPLY_HEADER,
+    COUNT_PATH, PROBE_PATH, REPLY_HEADER,
 };
 use pathstats_model::ingest::Group;
 use pathstats_model::limits::CHUNK_CALLS;
@@ -23,10 +23,22 @@ pub async fn count_groups(
     let calls: Vec<Vec<u8>> =
         groups.iter().map(|group| CountCall::encode(&group.key, group.row, &group.events)).collect();
     let (own, others) = calls.split_at(calls.len().min(own_calls));
-    let own = count_calls(objects, own.iter().map(Vec::as_slice));
+    let own = call_all(objects, COUNT_PATH, own.iter().map(Vec::as_slice));
     let others = join_all(others.chunks(CHUNK_CALLS).map(|chunk| count_elsewhere(consumer, chunk)));
     let (mut replies, others) = join(own, others).await;
     replies.extend(others.into_iter().flatten());
+    replies
+}
+
+/// Asks the object of each group which of its events it has counted, at most [`CHUNK_CALLS`] at once. Reads
+/// only.
+pub async fn probe_groups(objects: &ObjectNamespace, groups: &[Group]) -> Vec<CountReply> {
+    let mut replies = Vec::with_capacity(groups.len());
+    for chunk in groups.chunks(CHUNK_CALLS) {
+        let calls: Vec<Vec<u8>> =
+            chunk.iter().map(|group| CountCall::encode(&group.key, group.row, &group.events)).collect();
+        replies.extend(call_all(objects, PROBE_PATH, calls.iter().map(Vec::as_slice)).await);
+    }
     replies
 }
 
@@ -40,15 +52,16 @@ pub async fn count_chunk(objects: &ObjectNamespace, body: &[u8]) -> core::result
     if calls.len() > CHUNK_CALLS {
         return Err(format!("{} calls in one chunk: at most {CHUNK_CALLS}", calls.len()));
     }
-    Ok(encode_replies(&count_calls(objects, calls.into_iter()).await))
+    Ok(encode_replies(&call_all(objects, COUNT_PATH, calls.into_iter()).await))
 }
 
-async fn count_calls<'a>(
+async fn call_all<'a>(
     objects: &ObjectNamespace,
+    path: &str,
     calls: impl Iterator<Item = &'a [u8]>,
 ) -> Vec<CountReply> {
     join_all(calls.map(|call| async move {
-        count_one(objects, call).await.unwrap_or_else(|error| {
+        call_one(objects, path, call).await.unwrap_or_else(|error| {
             tracing::warn!(%error, "a group was not counted");
             CountReply::Failed
         })
@@ -56,10 +69,10 @@ async fn count_calls<'a>(
     .await
 }
 
-async fn count_one(objects: &ObjectNamespace, body: &[u8]) -> Result<CountReply> {
+async fn call_one(objects: &ObjectNamespace, path: &str, body: &[u8]) -> Result<CountReply> {
     let call = CountCall::decode(body).map_err(|error| error.to_string())?;
     let stub = objects.get_by_name(call.name)?;
-    let response = post_to_object(stub, COUNT_PATH, body).await?;
+    let response = post_to_object(stub, path, body).await?;
     match response.headers().get(REPLY_HEADER)? {
         Some(reply) => CountReply::from_header(&reply).map_err(|error| error.to_string().into()),
         None => Err(format!("{}: {}", call.name, Response::from(response).text().await?).into()),

@@ -3,9 +3,10 @@
 use core::future::Future;
 use core::time::Duration;
 
-use futures_util::future::{join, join5};
+use futures_util::future::{join, join3, join5};
 use pathstats_model::health::{
-    ArchiverState, LetterState, Seen, Silence, Source, ARCHIVER_STATE_PATH, RECENT_MS, SOURCE_MS,
+    ArchiverState, LetterState, OutboxState, QueueState, Seen, Silence, Source, ARCHIVER_STATE_PATH,
+    RECENT_MS, SOURCE_MS,
 };
 use pathstats_model::HourBucket;
 use worker::{Env, Result};
@@ -13,6 +14,7 @@ use worker::{Env, Result};
 use crate::bindings::{ARCHIVER, D1, KV, TRAFFIC_QUEUE};
 use crate::clock::{now_ms, within};
 use crate::health_store::HealthStore;
+use crate::ledger_store::LedgerStore;
 use crate::letter_store::D1LetterStore;
 use crate::queue;
 use crate::snapshot_store::SnapshotStore;
@@ -33,8 +35,19 @@ pub async fn look(env: &Env) -> Seen {
         ask("the queue", async { queue::state(&env.queue(TRAFFIC_QUEUE)?).await }),
         ask("the archiver", archiver(env)),
     );
-    let ((heartbeat, snapshot), (letters, outbox, drops, queue, archiver)) = join(kv, database).await;
-    Seen { heartbeat, snapshot, queue, letters, outbox, drops, archiver }
+    let ledger = ask("the ledger", async { LedgerStore::new(env.d1(D1)?).differing().await });
+    let ((heartbeat, snapshot), (letters, outbox, drops, queue, archiver), ledger) =
+        join3(kv, database, ledger).await;
+    Seen { heartbeat, snapshot, queue, letters, outbox, drops, archiver, ledger }
+}
+
+/// What the queue and the outbox tell of what is under way, for the ledger's watermark.
+pub async fn under_way(env: &Env) -> (Source<QueueState>, Source<OutboxState>) {
+    join(
+        ask("the queue", async { queue::state(&env.queue(TRAFFIC_QUEUE)?).await }),
+        ask("the outbox", async { HealthStore::new(env.d1(D1)?).outbox().await }),
+    )
+    .await
 }
 
 async fn ask<T>(what: &str, answer: impl Future<Output = Result<T>>) -> Source<T> {

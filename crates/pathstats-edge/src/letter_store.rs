@@ -12,6 +12,7 @@ use worker::{Error, Result};
 use crate::clock::now_ms;
 use crate::database::{count, integer, json_parameters};
 use crate::metered::{D1Database, D1PreparedStatement};
+use crate::ledger_store::booking_rows;
 
 /// Reasons that are told. There are some ten; more come only from rows written by hand.
 const MAX_REASONS: usize = 100;
@@ -139,6 +140,11 @@ impl D1LetterStore {
     ///
     /// When D1 refuses. The letters may still have gone.
     pub async fn discard(&self, order: &DiscardOrder) -> Result<Discarded> {
+        const GIVE_UP_THESE: &str = "UPDATE ledger_letters SET discarded_at = ?2 \
+             WHERE letter IN (SELECT value FROM json_each(?1)) AND discarded_at IS NULL";
+        const GIVE_UP_OF_REASON: &str = "UPDATE ledger_letters SET discarded_at = ?3 \
+             WHERE letter IN (SELECT id FROM dead_letters WHERE reason = ?1 ORDER BY first_seen, id LIMIT ?2) \
+             AND discarded_at IS NULL";
         const THESE: &str =
             "DELETE FROM dead_letters WHERE id IN (SELECT value FROM json_each(?1)) RETURNING 1 AS n";
         const OF_REASON: &str = "DELETE FROM dead_letters WHERE id IN (SELECT id FROM dead_letters \
@@ -146,17 +152,24 @@ impl D1LetterStore {
         const LEFT: &str = "SELECT letters AS n FROM dead_letter_counts WHERE reason = ?1";
         match order {
             DiscardOrder::Ids(ids) => {
-                let statement = self.d1.prepare(THESE).bind(&[serde_json::to_string(ids)?.into()])?;
-                let gone = statement.all().await?.results::<CountRow>()?;
-                Ok(Discarded { discarded: gone.len() as u64, remaining: 0 })
+                let ids = JsValue::from(serde_json::to_string(ids)?);
+                // What they stand for stays in the ledger, as given up.
+                let give_up = self.d1.prepare(GIVE_UP_THESE).bind(&[ids.clone(), integer(now_ms())])?;
+                let delete = self.d1.prepare(THESE).bind(&[ids])?;
+                let results = self.d1.batch(vec![give_up, delete]).await?;
+                let [_, gone] = results.as_slice() else { return Err(unexpected()) };
+                let discarded = gone.results::<CountRow>()?.len() as u64;
+                Ok(Discarded { discarded, remaining: 0 })
             }
             DiscardOrder::Reason(reason) => {
                 let reason = JsValue::from(reason.as_str());
-                let delete =
-                    self.d1.prepare(OF_REASON).bind(&[reason.clone(), count(MAX_DISCARDED as u64)])?;
+                let most = count(MAX_DISCARDED as u64);
+                let values = [reason.clone(), most.clone(), integer(now_ms())];
+                let give_up = self.d1.prepare(GIVE_UP_OF_REASON).bind(&values)?;
+                let delete = self.d1.prepare(OF_REASON).bind(&[reason.clone(), most])?;
                 let left = self.d1.prepare(LEFT).bind(&[reason])?;
-                let results = self.d1.batch(vec![delete, left]).await?;
-                let [gone, left] = results.as_slice() else { return Err(unexpected()) };
+                let results = self.d1.batch(vec![give_up, delete, left]).await?;
+                let [_, gone, left] = results.as_slice() else { return Err(unexpected()) };
                 let left = left.results::<CountRow>()?.first().map_or(0, |row| row.n);
                 Ok(Discarded { discarded: gone.results::<CountRow>()?.len() as u64, remaining: left })
             }
@@ -247,7 +260,13 @@ impl LetterStore for D1LetterStore {
     }
 
     async fn settle(&self, changes: &[Change]) -> Result<()> {
-        // Added first: each looks for the letter that it comes from, which goes last.
+        // Added first: each looks for the letter that it comes from, which goes last. What an added one stands
+        // for is booked before it, so that it is booked once.
+        const BOOK: &str = "INSERT OR IGNORE INTO ledger_letters (letter, hour_bucket, kind, events, keys) \
+             SELECT b.value ->> 0, b.value ->> 1, b.value ->> 2, b.value ->> 3, b.value ->> 4 FROM json_each(?1) b \
+             WHERE NOT EXISTS (SELECT 1 FROM dead_letters WHERE id = b.value ->> 0) \
+             AND EXISTS (SELECT 1 FROM json_each(?2) c JOIN dead_letters l ON l.id = c.value ->> 0 \
+             WHERE c.value ->> 1 = b.value ->> 0)";
         const ADD: &str =
             "INSERT OR IGNORE INTO dead_letters (id, reason, detail, body, attempts, first_seen) \
              SELECT j.value ->> 1, j.value ->> 2, j.value ->> 3, j.value ->> 4, l.attempts + 1, l.first_seen \
@@ -266,6 +285,17 @@ impl LetterStore for D1LetterStore {
             .map(|letter| (&letter.id, letter.reason, &letter.detail));
         let removed = changes.iter().filter(|change| itself(change).is_none()).map(|change| &change.id);
         let mut statements = Vec::new();
+        let new = || {
+            changes.iter().flat_map(|change| change.letters.iter().filter(|letter| letter.id != change.id))
+        };
+        let sources: Vec<(&str, &str)> = changes
+            .iter()
+            .flat_map(|change| change.letters.iter().map(|letter| (change.id.as_str(), letter.id.as_str())))
+            .collect();
+        let sources = JsValue::from(serde_json::to_string(&sources)?);
+        for rows in booking_rows(new(), now_ms())? {
+            statements.push(self.d1.prepare(BOOK).bind(&[rows.into(), sources.clone()])?);
+        }
         for (sql, parameters) in [
             (ADD, json_parameters(added)?),
             (KEEP, json_parameters(kept)?),

@@ -22,6 +22,7 @@ pub mod fan_out;
 pub mod health_sources;
 pub mod health_store;
 pub mod http;
+pub mod ledger_store;
 pub mod letter_store;
 pub mod metered;
 pub mod object_log;

@@ -1,6 +1,7 @@
-//! The log of an aggregator object in its own SQLite: one table, row 0 the checkpoint.
+//! The log of an aggregator object in its own SQLite: a table of which row 0 is the checkpoint, and one
+//! of the duplicates, once there are any.
 
-use pathstats_model::aggregator::{Log, Stored};
+use pathstats_model::aggregator::{Duplicates, Log, Stored};
 use pathstats_model::cost::Operation;
 use wasm_bindgen::JsValue;
 use worker::{Error, SqlCursor, SqlStorage, SqlStorageValue};
@@ -20,14 +21,32 @@ impl ObjectLog {
         Self { sql }
     }
 
-    /// Whether the object ever counted: one that did not has no table, and a look at it must not
-    /// make one. Asked of the schema, since a read that fails must not pass for an empty log.
-    fn exists(&self) -> Result<bool, Error> {
-        let tables =
-            self.sql.exec("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'log'", None)?;
-        let exists = tables.raw().next().transpose()?.is_some();
-        metered(&tables);
-        Ok(exists)
+    /// The tables that there are. An object that never counted has none: one that did not must not
+    /// get one by a look at it. Asked of the schema, since a read that fails must not pass for an empty log.
+    fn tables(&self) -> Result<Vec<String>, Error> {
+        const SELECT: &str =
+            "SELECT name FROM sqlite_master WHERE type = 'table' AND name IN ('log', 'duplicates')";
+        let name = |row: Result<Vec<SqlStorageValue>, Error>| match row?.into_iter().next() {
+            Some(SqlStorageValue::String(name)) => Ok(name),
+            _ => Err(Error::RustError("a table without a name".to_owned())),
+        };
+        let rows = self.sql.exec(SELECT, None)?;
+        let tables = rows.raw().map(name).collect();
+        metered(&rows);
+        tables
+    }
+
+    fn duplicates(&self) -> Result<Duplicates, Error> {
+        let rows = self.sql.exec("SELECT counted, told FROM duplicates", None)?;
+        let row = rows.raw().next().transpose()?;
+        metered(&rows);
+        match row.as_deref() {
+            None => Ok(Duplicates::default()),
+            Some([SqlStorageValue::Integer(counted), SqlStorageValue::Integer(told)]) => {
+                Ok(Duplicates { counted: counted.unsigned_abs(), told: told.unsigned_abs() })
+            }
+            Some(_) => Err(Error::RustError("the count of duplicates is no number".to_owned())),
+        }
     }
 
     fn write(&self, statement: &str, number: u64, bytes: &[u8]) -> Result<(), Error> {
@@ -45,7 +64,11 @@ impl Log for ObjectLog {
 
     fn load(&self) -> Result<Stored, Error> {
         let mut stored = Stored::default();
-        if !self.exists()? {
+        let tables = self.tables()?;
+        if tables.iter().any(|name| name == "duplicates") {
+            stored.duplicates = self.duplicates()?;
+        }
+        if !tables.iter().any(|name| name == "log") {
             return Ok(stored);
         }
         let rows = self.sql.exec("SELECT number, body FROM log ORDER BY number", None)?;
@@ -77,6 +100,23 @@ impl Log for ObjectLog {
 
     fn checkpoint(&mut self, bytes: &[u8]) -> Result<(), Error> {
         self.write("INSERT OR REPLACE INTO log VALUES (?, ?)", 0, bytes)
+    }
+
+    fn tally(&mut self, duplicates: Duplicates) -> Result<(), Error> {
+        // In the same transaction as the row, as above.
+        let made = self.sql.exec(
+            "CREATE TABLE IF NOT EXISTS duplicates \
+             (one INTEGER PRIMARY KEY, counted INTEGER NOT NULL, told INTEGER NOT NULL)",
+            None,
+        )?;
+        // Counts are far below 2^53.
+        #[allow(clippy::cast_precision_loss)]
+        let [counted, told] = [duplicates.counted, duplicates.told].map(|n| JsValue::from_f64(n as f64));
+        let written =
+            self.sql.exec_raw("INSERT OR REPLACE INTO duplicates VALUES (1, ?, ?)", vec![counted, told])?;
+        metered(&made);
+        metered(&written);
+        Ok(())
     }
 }
 

@@ -40,6 +40,23 @@ pub trait Log {
     ///
     /// When storage refuses. The checkpoint may still have been written.
     fn checkpoint(&mut self, bytes: &[u8]) -> Result<(), Self::Error>;
+
+    /// Replaces the count of duplicates.
+    ///
+    /// # Errors
+    ///
+    /// When storage refuses. The count may still have been written.
+    fn tally(&mut self, duplicates: Duplicates) -> Result<(), Self::Error>;
+}
+
+/// Events that came although they were counted. They are no updates: no figure changes with them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Duplicates {
+    /// All there ever were: one for each time that the object took such an event, whether or not its
+    /// reply arrived.
+    pub counted: u64,
+    /// How many of them D1 knows of.
+    pub told: u64,
 }
 
 /// What a log holds.
@@ -49,6 +66,8 @@ pub struct Stored {
     pub checkpoint: Option<Vec<u8>>,
     /// Rows from number 1 on, each as it was appended.
     pub rows: Vec<Vec<u8>>,
+    /// The count of duplicates.
+    pub duplicates: Duplicates,
 }
 
 /// Why an object could not do what was asked.
@@ -119,6 +138,9 @@ pub struct FlushRow {
     pub revision: u64,
     /// Whether a tenth update asked for a snapshot since the last flush.
     pub asks_for_snapshot: bool,
+    /// Events that came although they were counted, all there ever were. No part of the row: the
+    /// [completeness ledger](crate::completeness) goes by it.
+    pub duplicates: u64,
 }
 
 /// What follows a seal.
@@ -149,7 +171,7 @@ impl Aggregator {
 
     /// Counts the events of a call that the object does not have yet.
     ///
-    /// Running it again with the same call changes nothing: the ledger knows the ids. Dying after
+    /// Running it again with the same call changes no figure: the ledger knows the ids. Dying after
     /// the append loses nothing: loading replays the log.
     ///
     /// # Errors
@@ -198,22 +220,60 @@ impl Aggregator {
         }
         let counted = u32::try_from(fresh.len()).unwrap_or(u32::MAX);
         let reply = CountReply::Counted { counted, duplicates };
-        if fresh.is_empty() {
+        if fresh.is_empty() && duplicates == 0 {
             return Ok(Counted { reply, alarm: state.arm_again(cadence) });
         }
-        // 2. Write. One row, and the platform commits it before the reply leaves.
+        // 2. Write: one row of what is new, and what came again. The platform commits both before the
+        //    reply leaves. Refused between the two: the call fails, and when its events come again they
+        //    are duplicates, as they are then.
         let number = state.updates + 1;
-        if let Err(error) = log.append(number, &row) {
+        let tally =
+            Duplicates { counted: state.duplicates.counted + u64::from(duplicates), ..state.duplicates };
+        let appended = if fresh.is_empty() { Ok(()) } else { log.append(number, &row) };
+        let written = appended.and_then(|()| if duplicates == 0 { Ok(()) } else { log.tally(tally) });
+        if let Err(error) = written {
             self.state = None;
             return Err(AggregatorError::Storage(error));
         }
         // 3. Merge in memory what is now in the log.
-        if key.is_some() {
-            state.key = key;
-        }
-        state.merge(&fresh, number, now_ms);
-        let alarm = state.schedule(cadence, now_ms);
+        let before = state.alarm_ms;
+        let armed = if fresh.is_empty() {
+            state.arm_again(cadence)
+        } else {
+            if key.is_some() {
+                state.key = key;
+            }
+            state.merge(&fresh, number, now_ms);
+            state.schedule(cadence, now_ms)
+        };
+        state.duplicates = tally;
+        let alarm = if duplicates == 0 { armed } else { state.arm_for_duplicates(cadence, before, now_ms) };
         Ok(Counted { reply, alarm })
+    }
+
+    /// Tells what counting a call would come to: how many of its events are new, how many known. Writes
+    /// nothing. An alarm that a call before could not set is set now: it may have been that message's last
+    /// attempt.
+    ///
+    /// # Errors
+    ///
+    /// See [`AggregatorError`].
+    pub fn probe<L: Log>(&mut self, log: &L, body: &[u8]) -> Result<Counted, AggregatorError<L::Error>> {
+        let call = CountCall::decode(body)?;
+        if self.deleting {
+            return Ok(Counted { reply: CountReply::NotNow, alarm: None });
+        }
+        let cadence = self.cadence;
+        let state = self.loaded(log)?;
+        if let Some(own) = state.key.as_ref().map(ToString::to_string).filter(|own| own != call.name) {
+            return Err(AggregatorError::OtherObject { own, called: call.name.to_owned() });
+        }
+        let (mut new, mut known) = (0, 0);
+        for event in PackedEvents::new(call.events) {
+            *if state.ledger.contains(event?.key()) { &mut known } else { &mut new } += 1;
+        }
+        let reply = CountReply::Counted { counted: new, duplicates: known };
+        Ok(Counted { reply, alarm: state.arm_again(cadence) })
     }
 
     /// What the alarm shall do now.
@@ -227,8 +287,8 @@ impl Aggregator {
         let state = self.loaded(log)?;
         state.alarm_ms = None;
         let Some(key) = state.key.clone() else { return Ok(AlarmPlan::Nothing) };
-        if state.updates > state.flushed {
-            let due = *state.due_ms.get_or_insert(cadence.due(state.last_update_ms));
+        if state.updates > state.flushed || state.has_untold_duplicates() {
+            let due = state.earliest_due(cadence);
             if due > now_ms {
                 state.alarm_ms = Some(due);
                 return Ok(AlarmPlan::Wait(due));
@@ -238,6 +298,7 @@ impl Aggregator {
                 stats: state.stats.clone(),
                 revision: state.updates,
                 asks_for_snapshot: state.asks_for_snapshot,
+                duplicates: state.duplicates.counted,
             }));
         }
         let seals_at = seals_at(state.last_update_ms);
@@ -248,7 +309,8 @@ impl Aggregator {
         Ok(AlarmPlan::Seal { key, revision: state.updates })
     }
 
-    /// D1 has `revision`. Writes the checkpoint and tells when the next alarm shall ring.
+    /// D1 has a row of this `revision`, and knows of so many `duplicates`. Writes the checkpoint and tells
+    /// when the next alarm shall ring.
     ///
     /// Dying before the checkpoint repeats the flush, which changes nothing in D1: its revision is
     /// not greater. Events counted while D1 wrote are in the checkpoint and due for the next flush.
@@ -260,10 +322,14 @@ impl Aggregator {
         &mut self,
         log: &mut L,
         revision: u64,
+        duplicates: u64,
         now_ms: i64,
     ) -> Result<i64, AggregatorError<L::Error>> {
         let cadence = self.cadence;
         let state = self.loaded(log)?;
+        let news = state.duplicates.told < duplicates;
+        state.duplicates.told = state.duplicates.told.max(duplicates);
+        state.duplicates_due_ms = state.has_untold_duplicates().then(|| cadence.due(now_ms));
         state.flushed = state.flushed.max(revision);
         state.last_flush_ms = Some(now_ms);
         let next = if state.updates > state.flushed {
@@ -280,9 +346,12 @@ impl Aggregator {
             state.due_ms = None;
             seals_at(state.last_update_ms)
         };
+        let next = state.duplicates_due_ms.map_or(next, |due| due.min(next));
         state.alarm_ms = Some(next);
         let checkpoint = state.to_checkpoint();
-        if let Err(error) = log.checkpoint(&checkpoint) {
+        let tally = state.duplicates;
+        let written = log.checkpoint(&checkpoint).and_then(|()| if news { log.tally(tally) } else { Ok(()) });
+        if let Err(error) = written {
             self.state = None;
             return Err(AggregatorError::Storage(error));
         }
@@ -294,7 +363,7 @@ impl Aggregator {
     /// Dying before the object is deleted repeats the seal, which marks the same row again.
     pub fn sealed(&mut self, revision: u64, found: bool, now_ms: i64) -> AfterSeal {
         let Some(state) = &mut self.state else { return AfterSeal::FlushAgain(now_ms) };
-        if found && state.updates == revision {
+        if found && state.updates == revision && !state.has_untold_duplicates() {
             // Forgotten, not emptied: should the deletion fail, the log is still there, and loading it
             // seals again. What comes before the deletion ends would be deleted with it.
             self.state = None;
@@ -304,6 +373,7 @@ impl Aggregator {
         if !found {
             // The row is gone or older than what the log says: write it again.
             state.flushed = 0;
+            state.duplicates.told = 0;
         }
         state.due_ms = Some(now_ms);
         state.alarm_ms = Some(now_ms);
@@ -317,6 +387,7 @@ impl Aggregator {
         let again = self.cadence.due(now_ms);
         if let Some(state) = &mut self.state {
             state.due_ms = state.due_ms.map(|_| again);
+            state.duplicates_due_ms = state.duplicates_due_ms.map(|_| again);
             // An attempt keeps its distance to the next one as a flush does: a D1 that is down is not
             // asked at every tenth update.
             state.last_flush_ms = Some(now_ms);

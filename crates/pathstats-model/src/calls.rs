@@ -7,7 +7,10 @@ use crate::packed::PackedEvent;
 
 /// Path of the call that counts a group in its object.
 pub const COUNT_PATH: &str = "/count";
-/// Header of that call's response with its [`CountReply`]. There is no body: to read one costs each
+/// Path of the call that asks an object which events of a group it has counted. Its body is that of
+/// [`COUNT_PATH`], and so is its reply, of which nothing is done.
+pub const PROBE_PATH: &str = "/probe";
+/// Header of both calls' responses with their [`CountReply`]. There is no body: to read one costs each
 /// side a turn of the event loop more, a tenth of a batch's time.
 pub const REPLY_HEADER: &str = "pathstats-reply";
 /// Path of the call that hands a chunk of groups to an invocation of its own.

@@ -240,6 +240,7 @@ mod tests {
                 drops("2025-10-15T12", "a \"quoted\"\nreason\\", 1),
             ]),
             archiver: Err(Silence::Late),
+            ledger: Ok(vec![]),
         }
     }
 

@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::capacity::CapacityReport;
+use crate::completeness::settled::Checked;
 use crate::dead_letters::{iso, ReasonCount};
 use crate::hour::{iso_time, EventDate, HourBucket, DAY_MS};
 use crate::snapshot::Pointer;
@@ -147,6 +148,8 @@ pub struct Seen {
     pub drops: Source<Vec<Drops>>,
     /// What the archiver tells.
     pub archiver: Source<ArchiverState>,
+    /// Hours of the completeness ledger that do not balance.
+    pub ledger: Source<Vec<Checked>>,
 }
 
 impl Seen {
@@ -166,6 +169,7 @@ impl Seen {
             self.letters.is_err(),
             self.outbox.is_err(),
             self.drops.is_err(),
+            self.ledger.is_err(),
             !matches!(&self.archiver, Ok(ArchiverState { capacity: Some(_), archive: Some(_) })),
         ];
         silent.into_iter().filter(|silent| *silent).count()
@@ -217,6 +221,8 @@ pub enum CheckName {
     Archive,
     /// Whether archives and statistics agree.
     Reconciliation,
+    /// Whether all that was received is accounted for.
+    Ledger,
 }
 
 /// What a value is counted in.

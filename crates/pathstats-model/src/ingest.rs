@@ -4,6 +4,7 @@
 //! them is tried natively.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use rustc_hash::FxHashMap;
@@ -14,6 +15,7 @@ use crate::budget::known::KnownPaths;
 use crate::budget::placing::{Answers, Placed, Questions};
 use crate::cadence::may_be_sealed;
 use crate::calls::{CountReply, RowState};
+use crate::completeness::booking::SEALED;
 use crate::event::TrafficEvent;
 use crate::event_id::EventId;
 use crate::hour::{HourBucket, PathHour};
@@ -87,6 +89,15 @@ pub struct Group {
     pub events: Vec<PackedEvent>,
 }
 
+/// An hour of which something is stored and not counted yet, since its message comes again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Waiting {
+    /// The hour.
+    pub hour: HourBucket,
+    /// How often the message failed before: what its wait goes by. Of several the greatest.
+    pub failed_before: u32,
+}
+
 /// The consumer's I/O. Each call may be repeated with the same arguments at any time.
 #[allow(async_fn_in_trait)]
 pub trait Backend {
@@ -110,6 +121,10 @@ pub trait Backend {
 
     /// Counts each group in its object, and answers for each in order.
     async fn count(&self, groups: &[Group]) -> Vec<CountReply>;
+
+    /// Notes that events of these hours come again: until then nobody need wonder that they are stored and
+    /// not counted.
+    async fn note_waiting(&self, hours: &[Waiting]) -> Result<(), Self::Error>;
 
     /// Tells the operator what failed.
     fn report(&self, what: &str, error: &Self::Error);
@@ -216,6 +231,7 @@ pub async fn ingest<B: Backend>(backend: &B, deliveries: &[Delivery], now_ms: i6
     let (indices, countable): (Vec<usize>, Vec<Group>) =
         groups.into_iter().enumerate().filter(|(index, _)| counts(index)).unzip();
     let replies = if countable.is_empty() { Vec::new() } else { backend.count(&countable).await };
+    let mut waiting: BTreeMap<HourBucket, u32> = BTreeMap::new();
     for (at, index) in indices.iter().enumerate() {
         match replies.get(at).copied().unwrap_or(CountReply::Failed) {
             CountReply::Counted { counted, duplicates } => {
@@ -224,8 +240,23 @@ pub async fn ingest<B: Backend>(backend: &B, deliveries: &[Delivery], now_ms: i6
             }
             CountReply::NotNow | CountReply::Failed => {
                 let events = members.get(*index).into_iter().flatten().filter_map(|at| arrived.get(*at));
-                events.for_each(|a| settled.retry(a.delivery));
+                for arrived in events {
+                    settled.retry(arrived.delivery);
+                    let failed =
+                        deliveries.get(arrived.delivery).map_or(0, |delivery| delivery.failed_before);
+                    let waits = waiting.entry(arrived.event.hour()).or_insert(failed);
+                    *waits = failed.max(*waits);
+                }
             }
+        }
+    }
+    // 6. What is stored and not counted. Dying before, or refused: the completeness ledger may wonder
+    //    about the hour until the messages were taken in.
+    if !waiting.is_empty() {
+        let hours: Vec<Waiting> =
+            waiting.into_iter().map(|(hour, failed_before)| Waiting { hour, failed_before }).collect();
+        if let Err(error) = backend.note_waiting(&hours).await {
+            backend.report("hours that wait were not noted", &error);
         }
     }
     result.settlements = settled.0;
@@ -330,7 +361,7 @@ fn refused_item(message: &Delivery, item: &Refused) -> DeadLetter {
 fn sealed(event: &TrafficEvent, key: &PathHour) -> DeadLetter {
     DeadLetter {
         id: format!("sealed/{}/{key}", event.id),
-        reason: "sealed",
+        reason: SEALED,
         detail: format!("{key} is sealed: whether this event was counted can no longer be told"),
         // An event that was read always serialises.
         body: serde_json::to_string(event).unwrap_or_default(),

@@ -15,6 +15,7 @@
 //! | the whole system over time | [`totals`] |
 //! | how long things stay | [`retention`], [`rollup`], [`capacity`] |
 //! | what could not be counted, and trying it again | [`dead_letters`] |
+//! | whether all that came is accounted for | [`completeness`] |
 //! | whether all is well, and who is told when it is not | [`health`], [`alerts`] |
 //! | what Prometheus and Analytics Engine are told | [`exposition`], [`analytics`] |
 //! | what it costs, how far it goes | [`cost`] |
@@ -37,6 +38,7 @@ pub mod capacity;
 pub mod cells;
 pub mod client_ip;
 pub mod clients;
+pub mod completeness;
 pub mod config;
 pub mod cost;
 pub mod dead_letters;

@@ -235,7 +235,13 @@ fn a_flush_repeated_after_a_death_and_an_older_one_that_lands_late_change_nothin
     let key = event(NOW, 1, "/late").path_hour();
     let mut stats = PathHourStats::default();
     stats.add(&PackedEvent::new(&event(NOW, 1, "/late")));
-    let old = pathstats_model::aggregator::FlushRow { key, stats, revision: 1, asks_for_snapshot: false };
+    let old = pathstats_model::aggregator::FlushRow {
+        key,
+        stats,
+        revision: 1,
+        asks_for_snapshot: false,
+        duplicates: 0,
+    };
     world.database.borrow_mut().flush(&old);
     assert_eq!(*world.database.borrow(), newest);
 }

@@ -170,7 +170,7 @@ fn object() -> Object {
         let call = CountCall::encode(&key(), RowState::Young, &events);
         object.with_log(&faults, |aggregator, log| aggregator.count(log, &call, at)).unwrap();
     }
-    object.with_log(&faults, |aggregator, log| aggregator.flushed(log, 1, NOW + 30_000)).unwrap();
+    object.with_log(&faults, |aggregator, log| aggregator.flushed(log, 1, 0, NOW + 30_000)).unwrap();
     object
 }
 
@@ -203,16 +203,19 @@ fn an_objects_log_and_checkpoint_read_back() {
         golden_bytes("log-row-2-v2.hex", &written.rows[1]),
     ];
     let checkpoint = golden_bytes("checkpoint-v2.hex", written.checkpoint.as_ref().unwrap());
-    let row = flush_of(Stored { checkpoint: Some(checkpoint.clone()), rows: rows.clone() });
+    let row =
+        flush_of(Stored { checkpoint: Some(checkpoint.clone()), rows: rows.clone(), ..Stored::default() });
     assert_eq!((row.key, row.revision), (key(), 2));
     assert_eq!(row.stats.counters.requests, 4);
-    let without = flush_of(Stored { checkpoint: None, rows: rows.clone() });
+    let without = flush_of(Stored { checkpoint: None, rows: rows.clone(), ..Stored::default() });
     assert_eq!(without.stats.to_bytes(), row.stats.to_bytes(), "a log without its checkpoint tells the same");
     // Loaded from the files and flushed again, the object writes the same checkpoint.
-    let mut again =
-        Object { stored: Stored { checkpoint: Some(checkpoint.clone()), rows }, ..Object::default() };
+    let mut again = Object {
+        stored: Stored { checkpoint: Some(checkpoint.clone()), rows, ..Stored::default() },
+        ..Object::default()
+    };
     let faults = RefCell::new(Faults::none());
-    again.with_log(&faults, |aggregator, log| aggregator.flushed(log, 1, NOW + 30_000)).unwrap();
+    again.with_log(&faults, |aggregator, log| aggregator.flushed(log, 1, 0, NOW + 30_000)).unwrap();
     assert_eq!(again.stored.checkpoint, Some(checkpoint));
 }
 
@@ -220,15 +223,15 @@ fn an_objects_log_and_checkpoint_read_back() {
 fn a_log_that_was_written_before_methods_were_told_reads_back_and_counts_on() {
     let rows = vec![kept_bytes("log-row-1.hex"), kept_bytes("log-row-2.hex")];
     let checkpoint = Some(kept_bytes("checkpoint.hex"));
-    let row = flush_of(Stored { checkpoint: checkpoint.clone(), rows: rows.clone() });
+    let row = flush_of(Stored { checkpoint: checkpoint.clone(), rows: rows.clone(), ..Stored::default() });
     assert_eq!((row.key, row.revision), (key(), 2));
     let cells = row.stats.cells();
     assert_eq!((cells.events(Some(Method::Unknown), None), cells.events(None, None)), (4, 4));
-    let without = flush_of(Stored { checkpoint: None, rows: rows.clone() });
+    let without = flush_of(Stored { checkpoint: None, rows: rows.clone(), ..Stored::default() });
     assert_eq!(without.stats.to_bytes(), row.stats.to_bytes(), "a log without its checkpoint tells the same");
     // The same events come again, with their methods this time, and one more: one is counted.
     let faults = RefCell::new(Faults::none());
-    let mut object = Object { stored: Stored { checkpoint, rows }, ..Object::default() };
+    let mut object = Object { stored: Stored { checkpoint, rows, ..Stored::default() }, ..Object::default() };
     let call = CountCall::encode(&key(), RowState::Live, &events(1..6, false));
     let counted = object.with_log(&faults, |aggregator, log| aggregator.count(log, &call, NOW)).unwrap();
     assert_eq!(counted.reply, CountReply::Counted { counted: 1, duplicates: 4 });

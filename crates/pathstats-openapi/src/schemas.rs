@@ -11,6 +11,7 @@ use pathstats_model::audit::AuditList;
 use pathstats_model::budget::report::CardinalityReport;
 use pathstats_model::capacity::CapacityReport;
 use pathstats_model::cost::report::CostReport;
+use pathstats_model::completeness::answers::LedgerAnswer;
 use pathstats_model::dead_letters::{
     DiscardOrder, Discarded, LetterDetails, LetterPage, ReplayOrder, Replayed,
 };
@@ -39,6 +40,7 @@ pub fn all() -> Map<String, Value> {
     take::<Session>(&mut answers);
     take::<Health>(&mut answers);
     take::<HealthReport>(&mut answers);
+    take::<LedgerAnswer>(&mut answers);
     take::<AlertsAnswer>(&mut answers);
     take::<AlertHistory>(&mut answers);
     take::<ShownSilence>(&mut answers);

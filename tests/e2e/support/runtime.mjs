@@ -31,6 +31,17 @@ export async function startOnState({ vars = {}, batchSeconds = 0, state = scratc
   });
   const rows = rowsBy((init) => runtime.fetch("sql", "/", init));
   let delivered = 0;
+  /** Opens the database of an object that was evicted, calls `act` with it, and closes it. */
+  const withObject = async (name, act) => {
+    await runtime.evict("consumer", "AggregatorDO", { name });
+    const namespace = (await runtime.bindings("consumer")).AGGREGATOR_DO;
+    const database = new DatabaseSync(runtime.objectFile("consumer", "AggregatorDO", namespace.idFromName(name).toString()));
+    try {
+      return act(database);
+    } finally {
+      database.close();
+    }
+  };
   return {
     ...runtime,
     logs,
@@ -63,17 +74,33 @@ export async function startOnState({ vars = {}, batchSeconds = 0, state = scratc
         database.close();
       }
     },
-    /** Opens the database of an object that was evicted, calls `act` with it, and closes it. */
-    withObject: async (name, act) => {
-      await runtime.evict("consumer", "AggregatorDO", { name });
-      const namespace = (await runtime.bindings("consumer")).AGGREGATOR_DO;
-      const database = new DatabaseSync(runtime.objectFile("consumer", "AggregatorDO", namespace.idFromName(name).toString()));
+    /** Has D1 refuse everything while `act` runs: every table has another name. */
+    withoutD1: async (act) => {
+      const tables = await rows("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE '\\_cf%' ESCAPE '\\' AND name NOT LIKE 'sqlite%'");
+      const rename = async (from, to) => {
+        for (const { name } of tables) await rows(`ALTER TABLE ${from(name)} RENAME TO ${to(name)}`);
+      };
+      const gone = (name) => `gone_${name}`;
+      const itself = (name) => name;
+      await rename(itself, gone);
       try {
-        return act(database);
+        return await act();
       } finally {
-        database.close();
+        await rename(gone, itself);
       }
     },
+    withObject,
+    /** Makes an object believe that its log was written so long ago, and that it was never flushed. */
+    ageObject: (name, milliseconds) =>
+      withObject(name, (log) => {
+        log.exec("DELETE FROM log WHERE number = 0");
+        for (const { number, body } of log.prepare("SELECT number, body FROM log").all()) {
+          // A row: version (1 byte), time received (8 bytes, little-endian), and so on.
+          const bytes = Buffer.from(body);
+          bytes.writeBigInt64LE(bytes.readBigInt64LE(1) - BigInt(milliseconds), 1);
+          log.prepare("UPDATE log SET body = ? WHERE number = ?").run(bytes, number);
+        }
+      }),
   };
 }
 

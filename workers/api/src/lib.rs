@@ -13,6 +13,7 @@
 //! | `/admin/health`, `/admin/metrics` | [`admin_health`] |
 //! | `/admin/alerts…`, and the cron of every minute | [`alerts`] |
 //! | `/admin/cost` | [`cost`] |
+//! | `/admin/ledger` | [`ledger`] |
 //! | `/health` | [`health`] |
 //! | whatever changes something | [`gate`] first: who may, and the audit |
 //! | `/admin/audit` | [`audit`] |
@@ -28,6 +29,7 @@ mod cost;
 mod dead_letters;
 mod gate;
 mod health;
+mod ledger;
 mod metrics;
 mod openapi;
 mod paths;
@@ -169,6 +171,7 @@ async fn operate(
         OperationId::Cardinality => cardinality::answer(&given, env).await,
         OperationId::AdminHealth => admin_health::answer(env).await,
         OperationId::AdminMetrics => admin_health::metrics(&accept, env).await,
+        OperationId::Ledger => ledger::answer(&given, env).await,
         OperationId::Alerts => alerts::list(env).await,
         OperationId::AlertHistory => alerts::history(&given, env).await,
         OperationId::SilenceAlerts => alerts::silence(&mut request, identity, env).await,

@@ -10,7 +10,7 @@ use pathstats_edge::object_log::ObjectLog;
 use pathstats_edge::telemetry;
 use pathstats_edge::usage::{self, ObjectCall};
 use pathstats_model::aggregator::{AfterSeal, Aggregator, AlarmPlan, FlushRow};
-use pathstats_model::calls::REPLY_HEADER;
+use pathstats_model::calls::{PROBE_PATH, REPLY_HEADER};
 use pathstats_model::cost::Operation;
 use pathstats_model::hour::PathHour;
 use pathstats_model::problem::Problem;
@@ -35,13 +35,18 @@ impl DurableObject for AggregatorDO {
         Self { state, env, aggregator }
     }
 
-    /// Counts a group. The body is read first; from there to the end of `count` nothing awaits, so
-    /// no other call comes between reading and writing, and the reply leaves only when the row is
-    /// durable.
+    /// Counts a group, or tells what of it is counted. The body is read first; from there to the end of
+    /// `count` nothing awaits, so no other call comes between reading and writing, and the reply leaves only
+    /// when the row is durable.
     async fn fetch(&self, mut request: Request) -> Result<Response> {
         let _call = ObjectCall::begin();
+        let probes = request.path() == PROBE_PATH;
         let body = request.bytes().await?;
-        let counted = self.aggregator.borrow_mut().count(&mut self.log(), &body, now_ms());
+        let counted = if probes {
+            self.aggregator.borrow_mut().probe(&self.log(), &body)
+        } else {
+            self.aggregator.borrow_mut().count(&mut self.log(), &body, now_ms())
+        };
         match counted {
             Ok(counted) => {
                 // Dying before the alarm is set: it commits with the row, in one transaction. Refused:
@@ -54,11 +59,7 @@ impl DurableObject for AggregatorDO {
                 }
                 http::with_header(REPLY_HEADER, &counted.reply.to_header())
             }
-            Err(error) => {
-                let problem =
-                    Problem::new(500, "not_counted", "The group was not counted", error.to_string());
-                http::problem(&problem)
-            }
+            Err(error) => not_counted(&error.to_string()),
         }
     }
 
@@ -105,7 +106,7 @@ impl AggregatorDO {
         let next = self
             .aggregator
             .borrow_mut()
-            .flushed(&mut self.log(), row.revision, now_ms())
+            .flushed(&mut self.log(), row.revision, row.duplicates, now_ms())
             .map_err(|e| e.to_string())?;
         self.set_alarm(next).await?;
         // 3. The snapshot. Dying before: the next flush or the cron asks.
@@ -131,4 +132,8 @@ impl AggregatorDO {
             AfterSeal::FlushAgain(at) => self.set_alarm(at).await,
         }
     }
+}
+
+fn not_counted(detail: &str) -> Result<Response> {
+    http::problem(&Problem::new(500, "not_counted", "The group was not counted", detail))
 }

@@ -9,6 +9,7 @@ use pathstats_edge::budget_calls;
 use pathstats_edge::clock::now_ms;
 use pathstats_edge::database::Database;
 use pathstats_edge::fan_out::count_groups;
+use pathstats_edge::ledger_store::LedgerStore;
 use pathstats_edge::queue::Batch;
 use pathstats_edge::snapshot_store::SnapshotStore;
 use pathstats_edge::usage::{self, queue_units};
@@ -18,8 +19,12 @@ use pathstats_model::budget::call::{BudgetCall, BudgetReply};
 use pathstats_model::budget::known::KnownPaths;
 use pathstats_model::calls::{CountReply, RowState};
 use pathstats_model::cost::Operation;
+use pathstats_model::completeness::booking::RETRIES_EXHAUSTED;
+use pathstats_model::completeness::settled::waiting_until;
 use pathstats_model::hour::PathHour;
-use pathstats_model::ingest::{ingest, Backend, DeadLetter, Delivery, Group, Ingested, SetAside, Settlement};
+use pathstats_model::ingest::{
+    ingest, Backend, DeadLetter, Delivery, Group, Ingested, SetAside, Settlement, Waiting,
+};
 use pathstats_model::limits::{CHUNK_CALLS, HEARTBEAT_MS};
 use pathstats_model::TrafficEvent;
 use worker::{Env, Error, Fetcher, ObjectNamespace, Result};
@@ -35,6 +40,8 @@ pub struct Platform {
     objects: ObjectNamespace,
     budgets: ObjectNamespace,
     consumer: Fetcher,
+    ledger: LedgerStore,
+    retry_base_seconds: u32,
     /// Calls that budgets took from those of the groups.
     spent: Cell<usize>,
 }
@@ -56,6 +63,8 @@ impl Platform {
             objects: env.durable_object(AGGREGATOR_DO)?,
             budgets: env.durable_object(BUDGET_DO)?,
             consumer: env.service(CONSUMER)?,
+            ledger: LedgerStore::new(env.d1(D1)?),
+            retry_base_seconds: config(env).retry_base_seconds,
             spent: Cell::new(0),
         })
     }
@@ -102,6 +111,15 @@ impl Backend for Platform {
             tracing::warn!(path = key.path, hour = %key.hour, events = events.len(), "a group comes again");
         }
         replies
+    }
+
+    async fn note_waiting(&self, hours: &[Waiting]) -> Result<()> {
+        let now = now_ms();
+        let until = |waiting: &Waiting| {
+            (waiting.hour, waiting_until(self.retry_base_seconds, waiting.failed_before, now))
+        };
+        let hours: Vec<_> = hours.iter().map(until).collect();
+        self.ledger.note_waiting(&hours).await
     }
 
     fn report(&self, what: &str, error: &Error) {
@@ -190,7 +208,7 @@ pub async fn keep_dead_letters(batch: &Batch, env: &Env) {
         .iter()
         .map(|delivery| DeadLetter {
             id: delivery.message_id.clone(),
-            reason: "retries_exhausted",
+            reason: RETRIES_EXHAUSTED,
             detail: "the message failed at every attempt".to_owned(),
             body: delivery.body.clone(),
             attempts: pathstats_model::backoff::MAX_RETRIES + 1 + delivery.failed_before,

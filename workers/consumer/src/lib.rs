@@ -7,7 +7,7 @@
 //! | a batch of `traffic-events-dlq` | [`intake`]: kept as dead letters |
 //! | `POST /chunk`, `/budget-chunk`, from the consumer itself | the objects, in an invocation of its own |
 //! | `POST /dead-letters/replay`, `/dead-letters/discard`, from the api | [`dead_letters`] |
-//! | the cron of every five minutes | [`upkeep`]: snapshot, outbox |
+//! | the cron of every five minutes | [`upkeep`]: snapshot, outbox, [`ledger`] |
 //!
 //! The objects are [`AggregatorDO`](aggregator_object::AggregatorDO), one a path and hour,
 //! [`PathBudgetDO`](budget_object::PathBudgetDO), one an hour, and
@@ -17,6 +17,7 @@ mod aggregator_object;
 mod budget_object;
 mod dead_letters;
 mod intake;
+mod ledger;
 mod settings;
 mod snapshot_object;
 mod totals;

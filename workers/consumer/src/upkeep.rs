@@ -12,6 +12,7 @@ use pathstats_model::snapshot::{Rebuilds, SnapshotReason};
 use worker::{Env, Result};
 
 use crate::intake::take_in_kept;
+use crate::ledger;
 use crate::settings::config;
 
 /// Messages of the outbox taken in at once, as in a batch of the queue.
@@ -21,11 +22,13 @@ const OUTBOX_BATCH: usize = 100;
 /// minutes.
 const OUTBOX_BATCHES: usize = 20;
 
-/// Drains the outbox and asks for a snapshot. One failing does not keep the other from running.
+/// Drains the outbox, asks for a snapshot and checks the ledger. One failing does not keep the others from
+/// running.
 pub async fn run(env: &Env) -> Result<()> {
     let drained = drain_outbox(env).await;
-    ask_for_snapshot(env, SnapshotReason::Cron).await?;
-    drained
+    let asked = ask_for_snapshot(env, SnapshotReason::Cron).await;
+    let checked = ledger::keep(env).await;
+    drained.and(asked).and(checked)
 }
 
 /// Takes messages in as if the queue had delivered them, then removes those that are durable.

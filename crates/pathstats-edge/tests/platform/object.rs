@@ -35,7 +35,7 @@ impl DurableObject for ForgetfulDO {
                 let now_ms = String::from_utf8_lossy(&body).parse().unwrap();
                 let plan = aggregator.alarm(&log, now_ms).map_err(|e| e.to_string())?;
                 let AlarmPlan::Flush(row) = plan else { return Response::error("nothing to flush", 409) };
-                aggregator.flushed(&mut log, row.revision, now_ms).map_err(|e| e.to_string())?;
+                aggregator.flushed(&mut log, row.revision, row.duplicates, now_ms).map_err(|e| e.to_string())?;
                 Response::from_json(&(row.revision, row.stats.counters.requests))
             }
             _ => {

@@ -1,6 +1,6 @@
 //! What an object holds in memory, and the bytes of its log.
 
-use super::Stored;
+use super::{Duplicates, Stored};
 use crate::cadence::{asks_for_snapshot, Cadence};
 use crate::hour::PathHour;
 use crate::ledger::Ledger;
@@ -30,6 +30,9 @@ pub(super) struct State {
     /// The alarm as last set by this instance; unknown after loading.
     pub(super) alarm_ms: Option<i64>,
     pub(super) asks_for_snapshot: bool,
+    pub(super) duplicates: Duplicates,
+    /// When D1 is to be told of them, while there is something to tell.
+    pub(super) duplicates_due_ms: Option<i64>,
 }
 
 /// What is wrong with a log.
@@ -82,12 +85,42 @@ impl State {
     /// The alarm to set after a call that brought nothing new. A row may lie here that was appended
     /// by a call that failed before it set the alarm; its events come again as duplicates only.
     pub(super) fn arm_again(&mut self, cadence: Cadence) -> Option<i64> {
-        if self.updates == self.flushed || self.alarm_ms.is_some() {
+        let all_told = self.updates == self.flushed && !self.has_untold_duplicates();
+        if all_told || self.alarm_ms.is_some() {
             return None;
         }
-        let due = *self.due_ms.get_or_insert(cadence.due(self.last_update_ms));
+        let due = self.earliest_due(cadence);
         self.alarm_ms = Some(due);
         Some(due)
+    }
+
+    /// Whether D1 does not know of all duplicates.
+    pub(super) const fn has_untold_duplicates(&self) -> bool {
+        self.duplicates.counted > self.duplicates.told
+    }
+
+    /// The alarm to set after duplicates were counted, if it must change: they wait as long as an update
+    /// does. `before` is the alarm as it was set before the call.
+    pub(super) fn arm_for_duplicates(
+        &mut self,
+        cadence: Cadence,
+        before: Option<i64>,
+        now_ms: i64,
+    ) -> Option<i64> {
+        let due = *self.duplicates_due_ms.get_or_insert(cadence.due(now_ms));
+        // An alarm not known may be the one that seals, days ahead.
+        let due = self.alarm_ms.map_or(due, |alarm| alarm.min(due));
+        self.alarm_ms = Some(due);
+        (before != Some(due)).then_some(due)
+    }
+
+    /// When the next flush is due, of what changed and of duplicates.
+    pub(super) fn earliest_due(&mut self, cadence: Cadence) -> i64 {
+        let since = cadence.due(self.last_update_ms);
+        let update = (self.updates > self.flushed).then(|| *self.due_ms.get_or_insert(since));
+        // Not known after loading: as if they had come with the last update, which is long ago or due itself.
+        let told = self.has_untold_duplicates().then(|| *self.duplicates_due_ms.get_or_insert(since));
+        [update, told].into_iter().flatten().min().unwrap_or(since)
     }
 
     /// Version, revision merged, revision flushed, time of the flush (8 bytes each,
@@ -102,7 +135,7 @@ impl State {
     }
 
     pub(super) fn load(stored: &Stored, cadence: Cadence) -> Result<Self, Broken> {
-        let mut state = Self::default();
+        let mut state = Self { duplicates: stored.duplicates, ..Self::default() };
         let mut merged = 0;
         if let Some(bytes) = &stored.checkpoint {
             let rest = bytes.strip_prefix(&[VERSION]).ok_or(Broken::Checkpoint)?;

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use crate::capacity;
 use crate::health::limits::{
     ARCHIVE_CRITICAL_HOURS, ARCHIVE_WARNING_HOURS, BACKLOG_CRITICAL, BACKLOG_WARNING, DELAY_CRITICAL_SECONDS,
-    DELAY_WARNING_SECONDS, HEARTBEAT_CRITICAL_SECONDS, HEARTBEAT_WARNING_SECONDS, LETTERS_CRITICAL,
-    LETTERS_WARNING, LOST_WARNING, OUTBOX_CRITICAL, OUTBOX_WARNING, RECONCILIATION_WARNING,
+    DELAY_WARNING_SECONDS, HEARTBEAT_CRITICAL_SECONDS, HEARTBEAT_WARNING_SECONDS, LEDGER_WARNING,
+    LETTERS_CRITICAL, LETTERS_WARNING, LOST_WARNING, OUTBOX_CRITICAL, OUTBOX_WARNING, RECONCILIATION_WARNING,
     SNAPSHOT_CRITICAL_SECONDS, SNAPSHOT_WARNING_SECONDS,
 };
 use crate::health::{CheckName, Unit};
@@ -42,6 +42,8 @@ pub enum Measure {
     SilentSources,
     /// Minutes for which the alerts' own state could not be read or written. Never in a stored sample.
     AlertStore,
+    /// Hours in which not all that was received is accounted for.
+    Ledger,
 }
 
 /// What is to be known of a measure.
@@ -94,7 +96,7 @@ const fn about(
 
 impl Measure {
     /// All, in the order in which a stored sample holds them: new ones go to the end.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Heartbeat,
         Self::QueueDelay,
         Self::QueueBacklog,
@@ -108,6 +110,7 @@ impl Measure {
         Self::Reconciliation,
         Self::SilentSources,
         Self::AlertStore,
+        Self::Ledger,
     ];
 
     /// What is to be known of it.
@@ -241,6 +244,14 @@ impl Measure {
                     "Other alerts do not come meanwhile. See whether D1 answers, whether its migrations are applied, and what the api's log says.",
                 )
             },
+            Self::Ledger => about(
+                "ledger",
+                "Hours that do not balance",
+                Unit::Hours,
+                (LEDGER_WARNING, None),
+                CheckName::Ledger,
+                "GET /admin/ledger tells which hours, and whether events are missing or too many.",
+            ),
         }
     }
 

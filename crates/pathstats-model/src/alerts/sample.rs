@@ -57,7 +57,8 @@ impl Sample {
             | Measure::Outbox
             | Measure::Database
             | Measure::ArchiveLate
-            | Measure::Reconciliation => of_check(measure),
+            | Measure::Reconciliation
+            | Measure::Ledger => of_check(measure),
         };
         Self::new(at_ms, Measure::ALL.into_iter().filter_map(|measure| Some((measure, value(measure)?))))
     }

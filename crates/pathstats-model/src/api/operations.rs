@@ -46,6 +46,7 @@ pub enum OperationId {
     Session,
     AdminHealth,
     AdminMetrics,
+    Ledger,
     Alerts,
     AlertHistory,
     SilenceAlerts,

@@ -17,7 +17,7 @@ use crate::budget::known::KnownPaths;
 use crate::calls::{CountReply, RowState};
 use crate::event::TrafficEvent;
 use crate::hour::PathHour;
-use crate::ingest::{ingest, Backend, DeadLetter, Delivery, Group, SetAside, Settlement};
+use crate::ingest::{ingest, Backend, DeadLetter, Delivery, Group, SetAside, Settlement, Waiting};
 
 /// What must be known of a letter before its body is read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -292,6 +292,11 @@ impl<B: Backend> Backend for Listening<'_, B> {
 
     async fn count(&self, groups: &[Group]) -> Vec<CountReply> {
         self.backend.count(groups).await
+    }
+
+    /// A letter that failed stays one, and is booked as such.
+    async fn note_waiting(&self, _hours: &[Waiting]) -> Result<(), B::Error> {
+        Ok(())
     }
 
     fn report(&self, what: &str, error: &B::Error) {

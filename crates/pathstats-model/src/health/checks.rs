@@ -2,12 +2,14 @@
 
 use super::limits::{
     ARCHIVE_CRITICAL_HOURS, ARCHIVE_WARNING_HOURS, BACKLOG_CRITICAL, BACKLOG_WARNING, DELAY_CRITICAL_SECONDS,
-    DELAY_WARNING_SECONDS, HEARTBEAT_CRITICAL_SECONDS, HEARTBEAT_WARNING_SECONDS, LETTERS_CRITICAL,
-    LETTERS_WARNING, LOST_WARNING, OUTBOX_CRITICAL, OUTBOX_WARNING, RECONCILIATION_WARNING,
+    DELAY_WARNING_SECONDS, HEARTBEAT_CRITICAL_SECONDS, HEARTBEAT_WARNING_SECONDS, LEDGER_WARNING,
+    LETTERS_CRITICAL, LETTERS_WARNING, LOST_WARNING, OUTBOX_CRITICAL, OUTBOX_WARNING, RECONCILIATION_WARNING,
     SNAPSHOT_CRITICAL_SECONDS, SNAPSHOT_WARNING_SECONDS,
 };
 use super::{ArchiveState, Check, CheckName, Seen, Silence, Source, Status, Unit, SOURCE_MS};
 use crate::capacity::{CRITICAL_RATIO, WARNING_RATIO};
+use crate::completeness::settled::{watermark, Checked, HourState};
+use crate::hour::iso_time;
 
 /// All checks, in the order in which an event passes what they look at.
 pub(super) fn all(seen: &Seen, now_ms: i64) -> Vec<Check> {
@@ -21,6 +23,7 @@ pub(super) fn all(seen: &Seen, now_ms: i64) -> Vec<Check> {
         database(seen),
         archive(seen, now_ms),
         reconciliation(seen),
+        ledger(seen, now_ms),
     ]
 }
 
@@ -365,6 +368,49 @@ fn reconciliation(seen: &Seen) -> Check {
         ),
     };
     scale.check(scale.level(days), Some(days), detail)
+}
+
+fn ledger(seen: &Seen, now_ms: i64) -> Check {
+    let scale = Scale { name: CheckName::Ledger, unit: Unit::Hours, warning: LEDGER_WARNING, critical: None };
+    let hours = match &seen.ledger {
+        Ok(hours) => hours,
+        Err(silence) => return scale.silent("D1", *silence),
+    };
+    if hours.is_empty() {
+        return scale.check(
+            Status::Ok,
+            Some(0.0),
+            "All that was received is accounted for, in every hour that was checked.",
+        );
+    }
+    let Some(watermark) = watermark(&seen.queue, &seen.outbox, now_ms) else {
+        return scale.nothing(
+            "Hours do not balance, and the queue or the outbox does not tell what is under way: whether \
+             something is missing is not known.",
+        );
+    };
+    let differs = |hour: &&Checked| hour.state(Some(watermark), now_ms) == HourState::Differs;
+    let differing: Vec<&Checked> = hours.iter().filter(differs).collect();
+    let Some(first) = differing.first() else {
+        let detail = format!(
+            "All that was received before {} is accounted for, or may still be under way.",
+            iso_time(watermark)
+        );
+        return scale.check(Status::Ok, Some(0.0), detail);
+    };
+    let (difference, of) = (first.entry.difference(), first.entry.received);
+    let what = if difference > 0 {
+        format!("{difference} of {of} received are not accounted for")
+    } else {
+        format!("{} more are accounted for than the {of} received", difference.unsigned_abs())
+    };
+    let detail = format!(
+        "{} not balance. In the oldest, {}, {what}. GET /admin/ledger tells each hour's terms.",
+        plural(differing.len() as u64, "hour does", "hours do"),
+        first.hour
+    );
+    let hours = real(differing.len() as u64);
+    scale.check(scale.level(hours), Some(hours), detail)
 }
 
 /// Milliseconds as seconds, never negative: clocks differ.

@@ -40,3 +40,6 @@ pub(crate) const RECONCILIATION_WARNING: f64 = 1.0;
 
 /// Each request that is recorded nowhere is one that no figure will ever have.
 pub(crate) const LOST_WARNING: f64 = 1.0;
+
+/// One hour in which something is missing, or too much.
+pub(crate) const LEDGER_WARNING: f64 = 1.0;

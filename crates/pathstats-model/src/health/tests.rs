@@ -1,4 +1,5 @@
 use super::*;
+use crate::completeness::figures::Entry;
 use serde_json::json;
 
 const NOW: i64 = 1_760_537_400_000;
@@ -37,6 +38,7 @@ fn well() -> Seen {
             capacity: Some(capacity(0.25, Some("2026-03-01"))),
             archive: Some(ArchiveState { days_archived: 30, ..ArchiveState::default() }),
         }),
+        ledger: Ok(vec![]),
     }
 }
 
@@ -57,7 +59,7 @@ fn new() -> Seen {
 /// One check of what was seen.
 fn check(name: CheckName, seen: Seen) -> Check {
     let report = assess(seen, NOW);
-    assert_eq!(report.checks.len(), 9);
+    assert_eq!(report.checks.len(), 10);
     report.checks.into_iter().find(|check| check.name == name).unwrap()
 }
 
@@ -247,10 +249,11 @@ fn a_day_that_differs_is_told_with_what_repairs_it() {
 #[test]
 fn a_source_that_does_not_answer_makes_its_checks_unknown_and_no_others() {
     use CheckName::{
-        Archive, Database, DeadLetters, Heartbeat, Outbox, QueueBacklog, QueueDelay, Reconciliation, Snapshot,
+        Archive, Database, DeadLetters, Heartbeat, Ledger, Outbox, QueueBacklog, QueueDelay, Reconciliation,
+        Snapshot,
     };
     for silence in [Silence::Late, Silence::Failed] {
-        let cases: [(Seen, &[CheckName]); 7] = [
+        let cases: [(Seen, &[CheckName]); 8] = [
             (Seen { heartbeat: Err(silence), ..well() }, &[Heartbeat]),
             (Seen { snapshot: Err(silence), ..well() }, &[Snapshot]),
             (Seen { queue: Err(silence), ..well() }, &[QueueDelay, QueueBacklog]),
@@ -258,6 +261,7 @@ fn a_source_that_does_not_answer_makes_its_checks_unknown_and_no_others() {
             (Seen { outbox: Err(silence), ..well() }, &[Outbox]),
             (Seen { drops: Err(silence), ..well() }, &[]),
             (Seen { archiver: Err(silence), ..well() }, &[Database, Archive, Reconciliation]),
+            (Seen { ledger: Err(silence), ..well() }, &[Ledger]),
         ];
         for (seen, expected) in cases {
             let report = assess(seen, NOW);
@@ -279,6 +283,34 @@ fn a_source_that_does_not_answer_makes_its_checks_unknown_and_no_others() {
 }
 
 #[test]
+fn hours_that_do_not_balance_are_told_once_they_are_final() {
+    let hour = HourBucket::from_ms(NOW).plus(-3);
+    let differing = |received, counted, since: i64| Checked {
+        hour,
+        entry: Entry { received, counted, ..Entry::default() },
+        checked_ms: Some(NOW - 60_000),
+        differs_since_ms: Some(since),
+        waiting_until_ms: 0,
+        changed: false,
+    };
+    let told = |checked, queue| {
+        let found = check(CheckName::Ledger, Seen { ledger: Ok(vec![checked]), queue, ..well() });
+        (found.status, found.value, found.detail)
+    };
+    let old = NOW - 30 * 60_000;
+    let (status, value, detail) = told(differing(100, 97, old), well().queue);
+    assert_eq!((status, value), (Status::Warning, Some(1.0)));
+    assert!(detail.contains(&format!("{hour}, 3 of 100 received are not accounted for")), "{detail}");
+    let (status, _, detail) = told(differing(97, 100, old), well().queue);
+    assert!(status == Status::Warning && detail.contains("3 more are accounted for than the 97"), "{detail}");
+    // It may still be under way: seen a moment ago, or a message waits from before.
+    assert_eq!(told(differing(100, 97, NOW - 60_000), well().queue).0, Status::Ok);
+    let waits = Ok(QueueState { messages: 1, bytes: 1, oldest_ms: Some(old) });
+    assert_eq!(told(differing(100, 97, old), waits).0, Status::Ok);
+    assert_eq!(told(differing(100, 97, old), Err(Silence::Late)).0, Status::Unknown);
+}
+
+#[test]
 fn nothing_at_all_is_an_answer_too() {
     let silent = Seen {
         heartbeat: Err(Silence::Late),
@@ -288,6 +320,7 @@ fn nothing_at_all_is_an_answer_too() {
         outbox: Err(Silence::Late),
         drops: Err(Silence::Late),
         archiver: Err(Silence::Late),
+        ledger: Err(Silence::Late),
     };
     let report = assess(silent, NOW);
     assert!(report.checks.iter().all(|check| check.status == Status::Unknown && check.value.is_none()));
@@ -333,7 +366,8 @@ fn the_answer_reads_as_the_reference_says() {
             "outbox",
             "database",
             "archive",
-            "reconciliation"
+            "reconciliation",
+            "ledger"
         ]
     );
     assert_eq!(json["checks"][0]["unit"], "seconds");

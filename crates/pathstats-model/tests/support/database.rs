@@ -33,6 +33,8 @@ pub struct Database {
     pub dead_letters: BTreeMap<String, DeadLetter>,
     /// `dead_letters.first_seen` by id, in milliseconds.
     pub first_seen: BTreeMap<String, i64>,
+    /// `ledger_duplicates` by the object's name.
+    pub duplicates: BTreeMap<String, u64>,
     /// Statements that wrote an hourly row.
     pub flushes: u64,
 }
@@ -71,6 +73,10 @@ impl Database {
     /// `INSERT … ON CONFLICT DO UPDATE SET …, sealed_at = NULL WHERE excluded.revision > revision`.
     /// Counters that shrink would be events lost, so that they stop the test.
     pub fn flush(&mut self, row: &FlushRow) {
+        if row.duplicates > 0 {
+            let told = self.duplicates.entry(row.key.to_string()).or_default();
+            *told = row.duplicates.max(*told);
+        }
         let new = HourlyRow {
             counters: row.stats.counters,
             stats: row.stats.to_bytes(),

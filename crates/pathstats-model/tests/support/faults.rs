@@ -31,6 +31,10 @@ pub enum Step {
     Append,
     /// An object writes its checkpoint.
     Checkpoint,
+    /// An object writes its count of duplicates.
+    Tally,
+    /// The consumer notes hours that wait.
+    NoteWaiting,
     /// An object sets its alarm.
     SetAlarm,
     /// An object writes its row to D1.

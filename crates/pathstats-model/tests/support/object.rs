@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use pathstats_model::aggregator::{Aggregator, AggregatorError, Log, Stored};
+use pathstats_model::aggregator::{Aggregator, AggregatorError, Duplicates, Log, Stored};
 
 use super::faults::{Faults, Outage, Step};
 use super::CADENCE;
@@ -63,6 +63,14 @@ impl Log for MemoryLog<'_> {
         let fate = self.faults.borrow_mut().fate(Step::Checkpoint);
         if fate.persists() {
             self.stored.checkpoint = Some(bytes.to_vec());
+        }
+        fate.told(())
+    }
+
+    fn tally(&mut self, duplicates: Duplicates) -> Result<(), Outage> {
+        let fate = self.faults.borrow_mut().fate(Step::Tally);
+        if fate.persists() {
+            self.stored.duplicates = duplicates;
         }
         fate.told(())
     }

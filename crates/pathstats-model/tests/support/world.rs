@@ -9,7 +9,7 @@ use pathstats_model::budget::call::{BudgetCall, BudgetReply};
 use pathstats_model::budget::known::KnownPaths;
 use pathstats_model::budget::BudgetSettings;
 use pathstats_model::calls::{CountCall, CountReply, RowState};
-use pathstats_model::ingest::{ingest, Backend, Delivery, Group, Ingested, SetAside};
+use pathstats_model::ingest::{ingest, Backend, Delivery, Group, Ingested, SetAside, Waiting};
 use pathstats_model::{HourBucket, PathHour, TrafficEvent};
 
 use super::budget::BudgetObject;
@@ -43,6 +43,8 @@ pub struct World {
     pub attempts: RefCell<Vec<i64>>,
     /// What operators were told.
     pub reports: RefCell<Vec<String>>,
+    /// Hours that were noted to come again.
+    pub waiting: RefCell<Vec<Waiting>>,
 }
 
 /// An alarm that did not come to its end: the platform rings it again.
@@ -62,6 +64,7 @@ impl World {
             snapshots_asked: RefCell::default(),
             attempts: RefCell::default(),
             reports: RefCell::default(),
+            waiting: RefCell::default(),
         }
     }
 
@@ -172,7 +175,11 @@ impl World {
                 self.await_something(name).await?;
                 let now = self.now.get();
                 let next = (fate == Fate::Works)
-                    .then(|| self.logged(name, |aggregator, log| aggregator.flushed(log, row.revision, now)))
+                    .then(|| {
+                        self.logged(name, |aggregator, log| {
+                            aggregator.flushed(log, row.revision, row.duplicates, now)
+                        })
+                    })
                     .flatten();
                 if next.is_some() {
                     self.snapshots_asked.borrow_mut().push(row.asks_for_snapshot);
@@ -348,6 +355,16 @@ impl Backend for World {
         }
         pause().await;
         replies
+    }
+
+    async fn note_waiting(&self, hours: &[Waiting]) -> Result<(), Outage> {
+        pause().await;
+        let fate = self.faults.borrow_mut().fate(Step::NoteWaiting);
+        if fate.persists() {
+            self.waiting.borrow_mut().extend_from_slice(hours);
+        }
+        pause().await;
+        fate.told(())
     }
 
     fn report(&self, what: &str, error: &Outage) {

@@ -39,6 +39,7 @@ fn seen() -> Seen {
             }),
             archive: Some(ArchiveState { days_with_errors: 2, days_differing: 1, ..ArchiveState::default() }),
         }),
+        ledger: Ok(vec![]),
     }
 }
 
@@ -46,7 +47,7 @@ fn seen() -> Seen {
 fn a_sample_holds_what_was_seen_and_reads_back() {
     let seen = seen();
     let sample = Sample::of(&seen, &seen.checks(START), START + 59_999);
-    assert_eq!(sample.stored(), "[20,2,12,15,0,3,4,0.8123,0,2,1,0,null]");
+    assert_eq!(sample.stored(), "[20,2,12,15,0,3,4,0.8123,0,2,1,0,null,0]");
     assert_eq!(sample.at_ms, START);
     assert_eq!(Sample::from_stored(START, &sample.stored()).unwrap(), sample);
     // Of a version with fewer measures, and of one with more.

@@ -140,6 +140,20 @@ pub(super) const OPERATIONS: &[Operation] = &[
         &[],
     ),
     read(
+        OperationId::Ledger,
+        "/admin/ledger",
+        "Whether all that was received is accounted for",
+        "For each hour: received = counted + duplicates + deadLettered + refusedLate, as last checked. An hour is \
+         checked when it has ended, and again when something of it changes; `state` tells whether it is final. 31 \
+         days at most.",
+        &[
+            Parameter { name: "from", required: false, form: Form::Moment, about: "A moment of the first hour, UTC. By default 24 hours before `to`." },
+            Parameter { name: "to", required: false, form: Form::Moment, about: "First moment that is not part of it, UTC; its hour is taken whole. By default now." },
+        ],
+        &[Answer { status: 200, content: Content::Json("LedgerAnswer"), about: "The hours, oldest first." }],
+        &[503],
+    ),
+    read(
         OperationId::Alerts,
         "/admin/alerts",
         "Every alert rule, and who was told",

@@ -1,7 +1,7 @@
 // What GET /admin/health, /admin/capacity, /admin/cardinality, /admin/cost, /admin/dead-letters and /admin/audit answer.
 
 export type Level = "ok" | "warning" | "critical" | "unknown";
-export type CheckName = "heartbeat" | "queueDelay" | "queueBacklog" | "snapshot" | "deadLetters" | "database" | "outbox" | "archive" | "reconciliation";
+export type CheckName = "heartbeat" | "queueDelay" | "queueBacklog" | "snapshot" | "deadLetters" | "database" | "outbox" | "archive" | "reconciliation" | "ledger";
 export interface Check {
   name: CheckName;
   status: Level;
@@ -165,4 +165,23 @@ export interface Alerts {
   webhook: { host: string } | null;
   rules: AlertRule[];
   silences: AlertSilence[];
+}
+
+export interface LedgerHour {
+  hour: string;
+  state: "open" | "balanced" | "differs";
+  received: number;
+  counted: number;
+  duplicates: number;
+  deadLettered: number;
+  refusedLate: number;
+  difference: number;
+  checkedAt: string | null;
+}
+/** What GET /admin/ledger answers, as far as the page shows it. */
+export interface Ledger {
+  /** Null: what waits is not known. */
+  watermark: string | null;
+  balanced: boolean;
+  hours: LedgerHour[];
 }

@@ -15,6 +15,7 @@ import { CostCard } from "./cost.tsx";
 import { DeadLettersCard } from "./dead-letters.tsx";
 import { Drops } from "./drops.tsx";
 import { Flow } from "./flow.tsx";
+import { LedgerCard } from "./ledger.tsx";
 
 export const HEALTH_KEY = "/admin/health";
 
@@ -28,8 +29,9 @@ export function HealthView() {
       <AlertsCard />
       <Flow health={data} />
       <Card title={t("health.checks")} busy={busy} note={data && t("health.checkedAt", { time: format.clockSeconds(data.checkedAt) })} tools={data && <LevelBadge level={data.status} />} testId="checks">
-        {data ? <Checks checks={data.checks} /> : <SkeletonRows rows={9} height={57} />}
+        {data ? <Checks checks={data.checks} /> : <SkeletonRows rows={10} height={57} />}
       </Card>
+      <LedgerCard />
       <DeadLettersCard />
       <div class="grid grid-2">
         <CapacityCard />

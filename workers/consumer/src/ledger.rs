@@ -1,0 +1,59 @@
+//! The completeness ledger: what the cron checks.
+
+use pathstats_edge::bindings::{AGGREGATOR_DO, D1};
+use pathstats_edge::clock::now_ms;
+use pathstats_edge::fan_out::probe_groups;
+use pathstats_edge::ledger_store::LedgerStore;
+use pathstats_edge::telemetry::{self, Level};
+use pathstats_model::calls::CountReply;
+use pathstats_model::completeness::check::{self, Books, Done, Finding, Noted, Seen};
+use pathstats_model::hour::HourBucket;
+use pathstats_model::ingest::Group;
+use serde_json::json;
+use worker::{Env, Error, ObjectNamespace, Result};
+
+struct D1Books {
+    store: LedgerStore,
+    objects: ObjectNamespace,
+}
+
+impl Books for D1Books {
+    type Error = Error;
+
+    fn now_ms(&self) -> i64 {
+        now_ms()
+    }
+
+    async fn noted(&self, before: HourBucket, recent: HourBucket) -> Result<Vec<Noted>> {
+        self.store.noted(before, recent).await
+    }
+
+    async fn look(&self, hour: HourBucket, tried_ms: i64) -> Result<Seen> {
+        self.store.look(hour, tried_ms).await
+    }
+
+    async fn raw_rows_among(&self, ids: &[String]) -> Result<u64> {
+        self.store.raw_rows_among(ids).await
+    }
+
+    async fn probe(&self, groups: &[Group]) -> Vec<CountReply> {
+        probe_groups(&self.objects, groups).await
+    }
+
+    async fn enter(&self, hour: HourBucket, tried_ms: i64, finding: Option<Finding>) -> Result<()> {
+        self.store.enter(hour, tried_ms, finding).await
+    }
+}
+
+/// Checks the hours that are due. Dying anywhere: see [`check::run`].
+pub async fn keep(env: &Env) -> Result<()> {
+    let books = D1Books { store: LedgerStore::new(env.d1(D1)?), objects: env.durable_object(AGGREGATOR_DO)? };
+    let started = now_ms();
+    let done = check::run(&books).await?;
+    if done != Done::default() {
+        let level = if done.differing > 0 { Level::Warn } else { Level::Info };
+        telemetry::log(level, "the ledger was checked", json!({ "done": done, "ms": now_ms() - started }));
+    }
+    // Again: what is gone is gone.
+    books.store.forget(started).await
+}
