@@ -57,7 +57,7 @@ test("a system without any traffic is no alarm and says what to do first", BOUND
   const report = await health();
   assert.equal(report.status, "ok", JSON.stringify(statuses(report)));
   assert.deepEqual(statuses(report), {
-    heartbeat: "unknown", queueDelay: "ok", queueBacklog: "ok", snapshot: "unknown", deadLetters: "ok", outbox: "ok", database: "ok", archive: "ok", reconciliation: "ok",
+    heartbeat: "unknown", queueDelay: "ok", queueBacklog: "ok", snapshot: "unknown", deadLetters: "ok", outbox: "ok", database: "ok", archive: "ok", reconciliation: "ok", ledger: "ok",
   });
   const { queue, snapshot, heartbeat, deadLetters, outbox, recordingDrops } = report;
   assert.deepEqual({ queue, snapshot, heartbeat, deadLetters, outbox, recordingDrops }, {
@@ -97,7 +97,7 @@ test("what is late, left over or set aside is told with what to do", BOUND, asyn
   assert.equal(report.status, "critical");
   assert.deepEqual(statuses(report), {
     // No message waits, so that a late heartbeat is no more than a warning.
-    heartbeat: "warning", queueDelay: "ok", queueBacklog: "ok", snapshot: "critical", deadLetters: "warning", outbox: "warning", database: "ok", archive: "critical", reconciliation: "warning",
+    heartbeat: "warning", queueDelay: "ok", queueBacklog: "ok", snapshot: "critical", deadLetters: "warning", outbox: "warning", database: "ok", archive: "critical", reconciliation: "warning", ledger: "ok",
   });
   const detail = (name) => report.checks.find((check) => check.name === name).detail;
   assert.match(detail("heartbeat"), /30 min ago, and no message waits/);
@@ -145,7 +145,7 @@ for (const [from, unknown, absent] of [
   ["api-broken-archiver", ["database", "archive", "reconciliation"], ["capacity"]],
   ["api-late-archiver", ["database", "archive", "reconciliation"], ["capacity"]],
   ["api-no-queue", ["queueDelay", "queueBacklog"], ["queue"]],
-  ["api-no-database", ["deadLetters", "outbox"], ["deadLetters", "outbox", "recordingDrops"]],
+  ["api-no-database", ["deadLetters", "outbox", "ledger"], ["deadLetters", "outbox", "recordingDrops"]],
   ["api-no-kv", ["heartbeat", "snapshot"], ["snapshot", "heartbeat"]],
 ]) {
   test(`${from}: the checks of what does not answer are unknown, and the answer comes in time`, BOUND, async () => {

@@ -9,7 +9,7 @@ import { promisify } from "node:util";
 import { ROOT } from "../../scripts/paths.mjs";
 import { until } from "../../scripts/until.mjs";
 import { SECRETS } from "./support/configs.mjs";
-import { event } from "./support/events.mjs";
+import { event, hourOf } from "./support/events.mjs";
 import { startOnState } from "./support/runtime.mjs";
 import { scratchFolder } from "./support/scratch.mjs";
 
@@ -20,6 +20,8 @@ const FOLDER = join(ROOT, "docs/runbooks");
 const OLD = Date.now() - 9 * DAY_MS;
 const DATE = new Date(OLD).toISOString().slice(0, 10);
 const LETTER = event(1);
+/** An event of an hour that has ended. */
+const YESTERDAY = event(9, { timestamp: Date.now() - DAY_MS, path: "/uncounted" });
 const run = promisify(execFile);
 
 let product;
@@ -52,6 +54,7 @@ async function follow(rule) {
     .replaceAll("http://localhost:8788", here("api"))
     .replaceAll("http://localhost:8787", here("producer"))
     .replaceAll("DATE=2025-10-15", `DATE=${DATE}`)
+    .replaceAll("HOUR=2025-10-15T14", `HOUR=${hourOf(YESTERDAY.timestamp)}`)
     .replaceAll("/var/log/nginx/access.log", log);
   // A refusal of the API ends it, as it would make a person stop.
   const { stdout } = await run("bash", ["-euo", "pipefail", "-c", `curl() { command curl --fail-with-body "$@"; echo; }\n${script}`], { cwd: ROOT }).catch((error) => {
@@ -62,6 +65,15 @@ async function follow(rule) {
     for (const [, name] of sentence.matchAll(/`([\w.]+)`/g)) assert.ok(stdout.includes(`"${name.split(".").at(-1)}":`), `${rule}: ${name} in ${stdout}`);
   }
   return stdout;
+}
+
+/** What the ledger says of that hour, after its cron. */
+async function differenceOfYesterday() {
+  const hour = hourOf(YESTERDAY.timestamp);
+  await product.rows("INSERT INTO ledger_hours (hour_bucket, changed) VALUES (?, 1) ON CONFLICT DO UPDATE SET changed = 1", hour);
+  await product.scheduled("consumer", "*/5 * * * *");
+  const { hours } = await admin(`/admin/ledger?from=${hour}:00Z`);
+  return hours.find((row) => row.hour === hour)?.difference;
 }
 
 /** What the runbook's commands mend, by rule: the cause, and what is to be seen behind it. */
@@ -104,6 +116,17 @@ const COURSES = {
     over: async () => {
       assert.equal((await product.row("SELECT sum(requests) AS n FROM path_stats_hourly WHERE path = '/old'")).n, 1);
       assert.equal((await admin(`/admin/archive/status?date=${DATE}`)).reconciliation.differing, 0);
+    },
+  },
+  ledger: {
+    // Stored, and counted nowhere.
+    cause: async () => {
+      await product.rows("INSERT INTO traffic_events (id, path, method, status) VALUES (?, ?, 'GET', 200)", YESTERDAY.id, YESTERDAY.path);
+      await until(async () => (await differenceOfYesterday()) === 1, { what: "the difference" });
+    },
+    over: async () => {
+      assert.equal((await product.row("SELECT sum(requests) AS n FROM path_stats_hourly WHERE path = ?", YESTERDAY.path)).n, 1);
+      assert.equal(await differenceOfYesterday(), 0);
     },
   },
   "queue-backlog": { over: async () => assert.equal((await admin("/admin/alerts")).silences[0].rule, "queue-backlog") },

@@ -1,6 +1,6 @@
 //! `pathstats`, the command line: replays access logs into `POST /collect`, generates realistic
-//! traffic, reads archives and restores from them, tries rules of alerts on history, and tells what a
-//! load costs.
+//! traffic, reads archives and restores from them, tries rules of alerts on history, prints the
+//! completeness ledger, and tells what a load costs.
 
 mod alerts;
 mod api_client;
@@ -11,6 +11,7 @@ mod cost;
 mod failure;
 mod formats;
 mod generate;
+mod ledger;
 mod moment;
 mod output;
 mod progress;
@@ -37,6 +38,7 @@ Examples:
   pathstats archive verify backup/
   pathstats restore --to https://stats.example.com backup/
   pathstats alerts backtest --rules draft.json --url https://stats.example.com
+  pathstats ledger --url https://stats.example.com --from 7d
   pathstats simulate --events-per-day 10000000"
 )]
 struct Cli {
@@ -54,6 +56,7 @@ enum Command {
     Simulate(simulate::SimulateArgs),
     Cost(cost::CostArgs),
     Cardinality(cardinality::CardinalityArgs),
+    Ledger(ledger::LedgerArgs),
 }
 
 fn main() -> ExitCode {
@@ -75,6 +78,7 @@ fn main() -> ExitCode {
         Command::Simulate(args) => simulate::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Cost(args) => cost::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Cardinality(args) => cardinality::run(&args).map(|()| ExitCode::SUCCESS),
+        Command::Ledger(args) => ledger::run(&args).map(ExitCode::from),
         Command::Generate(args) => generate::run(&args).map(|()| ExitCode::SUCCESS),
     };
     result.unwrap_or_else(|failure| {

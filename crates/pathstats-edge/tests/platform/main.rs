@@ -16,6 +16,7 @@ mod exchange;
 mod health;
 mod hours;
 mod kv;
+mod ledger;
 mod letters;
 mod object;
 mod snapshot;

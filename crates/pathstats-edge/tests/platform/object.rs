@@ -1,7 +1,7 @@
 use super::{env, event};
 use pathstats_edge::http::{self, post};
 use pathstats_edge::object_log::ObjectLog;
-use pathstats_model::aggregator::{Aggregator, AlarmPlan, Log};
+use pathstats_model::aggregator::{Aggregator, AlarmPlan, Log, Stored};
 use pathstats_model::cadence::Cadence;
 use pathstats_model::calls::{CountCall, CountReply, RowState, COUNT_PATH, REPLY_HEADER};
 use pathstats_model::hour::PathHour;
@@ -35,12 +35,15 @@ impl DurableObject for ForgetfulDO {
                 let now_ms = String::from_utf8_lossy(&body).parse().unwrap();
                 let plan = aggregator.alarm(&log, now_ms).map_err(|e| e.to_string())?;
                 let AlarmPlan::Flush(row) = plan else { return Response::error("nothing to flush", 409) };
-                aggregator.flushed(&mut log, row.revision, row.duplicates, now_ms).map_err(|e| e.to_string())?;
+                aggregator
+                    .flushed(&mut log, row.revision, row.duplicates, now_ms)
+                    .map_err(|e| e.to_string())?;
                 Response::from_json(&(row.revision, row.stats.counters.requests))
             }
             _ => {
-                let stored = log.load()?;
-                Response::from_json(&(stored.checkpoint.is_some(), stored.rows.len()))
+                let Stored { checkpoint, rows, duplicates } = log.load()?;
+                let told = (duplicates.counted, duplicates.told);
+                Response::from_json(&(checkpoint.is_some(), rows.len(), told))
             }
         }
     }
@@ -65,6 +68,12 @@ impl Object {
     }
 
     async fn stored(&self) -> (bool, usize) {
+        let (checkpoint, rows, _) = self.all_stored().await;
+        (checkpoint, rows)
+    }
+
+    /// Whether there is a checkpoint, rows, and duplicates with those that were told.
+    async fn all_stored(&self) -> (bool, usize, (u64, u64)) {
         self.call("/stored", b"").await.json().await.unwrap()
     }
 }
@@ -80,7 +89,8 @@ async fn an_evicted_object_knows_every_id_and_a_call_writes_one_row() {
     assert_eq!(object.count(&key, RowState::Young, 0..10).await, counted(10, 0));
     assert_eq!(object.count(&key, RowState::Young, 0..10).await, counted(0, 10));
     assert_eq!(object.count(&key, RowState::Young, 5..12).await, counted(2, 5));
-    assert_eq!(object.stored().await, (false, 2), "a call that brings nothing new writes nothing");
+    assert_eq!(object.stored().await, (false, 2), "a call that brings nothing new writes no row");
+    assert_eq!(object.all_stored().await.2, (15, 0), "but what came again is counted");
 }
 
 #[wasm_bindgen_test]
@@ -94,6 +104,7 @@ async fn a_flush_leaves_a_checkpoint_that_loads_to_the_same_counts() {
     assert_eq!(object.count(&key, RowState::Absent, 5..15).await, counted(5, 5));
     let flushed: (u64, u64) = object.call("/flush", b"200000").await.json().await.unwrap();
     assert_eq!(flushed, (2, 15));
+    assert_eq!(object.all_stored().await.2, (5, 5), "told with the flush");
 }
 
 #[wasm_bindgen_test]

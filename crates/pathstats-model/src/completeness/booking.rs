@@ -79,7 +79,7 @@ pub fn bookings(letter: &DeadLetter, seen_ms: i64) -> Vec<Booking> {
 fn told_time(body: &str) -> Option<i64> {
     let Value::Object(fields) = serde_json::from_str(body).ok()? else { return None };
     let id = fields.get("id").or_else(|| fields.get("idempotentId")).and_then(Value::as_str);
-    let by_id = id.and_then(|id| id.parse::<EventId>().ok()).map(|id| id.timestamp_ms());
+    let by_id = id.and_then(|id| id.parse::<EventId>().ok()).map(EventId::timestamp_ms);
     by_id
         .or_else(|| fields.get("timestamp").and_then(Value::as_i64))
         .filter(|ms| (MIN_TIMESTAMP_MS..=MAX_TIMESTAMP_MS).contains(ms))

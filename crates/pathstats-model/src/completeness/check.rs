@@ -176,7 +176,7 @@ async fn check<B: Books>(books: &B, hour: HourBucket, tried_ms: i64) -> Result<O
         (Archived::No, raw) => raw,
         (Archived::Yes(archived), 0) => archived,
         // The archiver takes what came late, or came twice, within minutes.
-        (Archived::Yes(_), _) | (Archived::UnderWay, _) => return Ok(Outcome::Postponed),
+        (Archived::Yes(_) | Archived::UnderWay, _) => return Ok(Outcome::Postponed),
     };
     // Of an archived event it is not known any more whether it is one of a letter's; and an hour whose
     // statistics are gone cannot be compared.
