@@ -5,7 +5,7 @@ use pathstats_model::completeness::booking::{bookings, Booking, EventKey};
 use pathstats_model::completeness::check::{Archived, Finding, Noted, Seen};
 use pathstats_model::completeness::figures::Entry;
 use pathstats_model::completeness::settled::Checked;
-use pathstats_model::completeness::{KEPT_MS, LETTERS_PER_CHECK, MAX_HOURS, NOTED_PER_RUN};
+use pathstats_model::completeness::{KEPT_MS, LETTERS_PER_CHECK, MAX_HOURS, NOTED_PER_RUN, RECENT_HOURS};
 use pathstats_model::ingest::DeadLetter;
 use pathstats_model::HourBucket;
 use serde::Deserialize;
@@ -63,8 +63,8 @@ impl LedgerStore {
         Self { d1: D1Database::new(d1) }
     }
 
-    /// The hours before one that are known to have changed or to differ, and all from `recent` on. Reads
-    /// those rows alone.
+    /// The hours before one that are known to have changed or to differ, all from `recent` on, and of those
+    /// that the ledger does not know the ones that have raw events. Reads a few rows an hour.
     ///
     /// # Errors
     ///
@@ -81,8 +81,17 @@ impl LedgerStore {
         const SELECT: &str = "SELECT hour_bucket, changed <> 0 AS changed, difference <> 0 AS differs, tried_at, \
              checked_at FROM ledger_hours WHERE hour_bucket < ?1 AND hour_bucket >= ?2 \
              UNION ALL SELECT * FROM (SELECT hour_bucket, changed <> 0, difference <> 0, tried_at, checked_at \
-             FROM ledger_hours WHERE (changed <> 0 OR difference <> 0) AND hour_bucket < ?2 LIMIT ?3)";
-        let values = [text(before), text(recent), count(NOTED_PER_RUN as u64)];
+             FROM ledger_hours WHERE (changed <> 0 OR difference <> 0) AND hour_bucket < ?2 LIMIT ?3) \
+             UNION ALL SELECT k.value ->> 0, 1, 0, 0, NULL FROM json_each(?4) k \
+             WHERE NOT EXISTS (SELECT 1 FROM ledger_hours WHERE hour_bucket = k.value ->> 0) \
+             AND EXISTS (SELECT 1 FROM traffic_events WHERE id >= k.value ->> 1 AND id < k.value ->> 2)";
+        let hours: Vec<(HourBucket, String, String)> = (0..RECENT_HOURS)
+            .map(|n| recent.plus(n))
+            .filter(|hour| *hour < before)
+            .map(|hour| (hour, id_from(hour.start_ms()), id_from(hour.end_ms())))
+            .collect();
+        let hours = serde_json::to_string(&hours)?;
+        let values = [text(before), text(recent), count(NOTED_PER_RUN as u64), hours.into()];
         let rows = self.d1.prepare(SELECT).bind(&values)?.all().await?.results::<Row>()?;
         let noted = |row: Row| Noted {
             hour: row.hour_bucket,
@@ -121,8 +130,7 @@ impl LedgerStore {
         const LETTERS: &str =
             "SELECT keys FROM ledger_letters WHERE hour_bucket = ?1 AND kind = 'exhausted' \
              ORDER BY letter LIMIT ?2";
-        // Ids begin with the time, in thirteen digits.
-        let [first, end] = [hour.start_ms(), hour.end_ms()].map(|ms| JsValue::from(format!("{ms:013}")));
+        let [first, end] = [hour.start_ms(), hour.end_ms()].map(|ms| JsValue::from(id_from(ms)));
         let statements = vec![
             self.d1.prepare(BEGIN).bind(&[text(hour), integer(tried_ms)])?,
             self.d1.prepare(SELECT).bind(&[text(hour), first, end])?,
@@ -324,6 +332,11 @@ fn checked(row: CheckedRow) -> Checked {
         waiting_until_ms: time_ms(row.waiting_until),
         changed: row.changed == 1,
     }
+}
+
+/// What the ids of events from a moment on are not below: they begin with the time, in thirteen digits.
+fn id_from(ms: i64) -> String {
+    format!("{ms:013}")
 }
 
 fn text(hour: HourBucket) -> JsValue {

@@ -11,8 +11,8 @@ use worker::{Error, Result};
 
 use crate::clock::now_ms;
 use crate::database::{count, integer, json_parameters};
-use crate::metered::{D1Database, D1PreparedStatement};
 use crate::ledger_store::booking_rows;
+use crate::metered::{D1Database, D1PreparedStatement};
 
 /// Reasons that are told. There are some ten; more come only from rows written by hand.
 const MAX_REASONS: usize = 100;

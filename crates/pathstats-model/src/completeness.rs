@@ -41,7 +41,7 @@ pub const SETTLE_MS: i64 = 2 * 60_000;
 /// A difference must stay as it is for so long before it is told: two checks see it.
 pub const CONFIRM_MS: i64 = 10 * 60_000;
 
-/// Hours that are checked even if nothing tells of them: what was stored and never counted leaves no
+/// Hours that are looked at even if nothing tells of them: what was stored and never counted leaves no
 /// trace but its raw rows. From then on days go to the archive, which compares them once more.
 pub const RECENT_HOURS: i64 = 72;
 

@@ -10,8 +10,8 @@ use pathstats_model::api::session::Session;
 use pathstats_model::audit::AuditList;
 use pathstats_model::budget::report::CardinalityReport;
 use pathstats_model::capacity::CapacityReport;
-use pathstats_model::cost::report::CostReport;
 use pathstats_model::completeness::answers::LedgerAnswer;
+use pathstats_model::cost::report::CostReport;
 use pathstats_model::dead_letters::{
     DiscardOrder, Discarded, LetterDetails, LetterPage, ReplayOrder, Replayed,
 };

@@ -18,9 +18,9 @@ use pathstats_model::backoff::delay_seconds;
 use pathstats_model::budget::call::{BudgetCall, BudgetReply};
 use pathstats_model::budget::known::KnownPaths;
 use pathstats_model::calls::{CountReply, RowState};
-use pathstats_model::cost::Operation;
 use pathstats_model::completeness::booking::RETRIES_EXHAUSTED;
 use pathstats_model::completeness::settled::waiting_until;
+use pathstats_model::cost::Operation;
 use pathstats_model::hour::PathHour;
 use pathstats_model::ingest::{
     ingest, Backend, DeadLetter, Delivery, Group, Ingested, SetAside, Settlement, Waiting,

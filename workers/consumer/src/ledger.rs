@@ -7,10 +7,13 @@ use pathstats_edge::ledger_store::LedgerStore;
 use pathstats_edge::telemetry::{self, Level};
 use pathstats_model::calls::CountReply;
 use pathstats_model::completeness::check::{self, Books, Done, Finding, Noted, Seen};
-use pathstats_model::hour::HourBucket;
+use pathstats_model::hour::{HourBucket, DAY_MS};
 use pathstats_model::ingest::Group;
 use serde_json::json;
 use worker::{Env, Error, ObjectNamespace, Result};
+
+/// The time between two runs.
+const RUN_MS: i64 = 5 * 60_000;
 
 struct D1Books {
     store: LedgerStore,
@@ -54,6 +57,9 @@ pub async fn keep(env: &Env) -> Result<()> {
         let level = if done.differing > 0 { Level::Warn } else { Level::Info };
         telemetry::log(level, "the ledger was checked", json!({ "done": done, "ms": now_ms() - started }));
     }
-    // Again: what is gone is gone.
-    books.store.forget(started).await
+    // Once a day. Again: what is gone is gone; not at all: the next day does it.
+    if started.rem_euclid(DAY_MS) < RUN_MS {
+        books.store.forget(started).await?;
+    }
+    Ok(())
 }

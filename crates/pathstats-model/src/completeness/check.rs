@@ -82,7 +82,8 @@ pub trait Books {
     /// Milliseconds since the epoch.
     fn now_ms(&self) -> i64;
 
-    /// The hours before one that are known to have changed or to differ, and all from `recent` on.
+    /// The hours before one that are known to have changed or to differ, all from `recent` on, and of those
+    /// that the ledger does not know the ones that have raw events.
     async fn noted(&self, before: HourBucket, recent: HourBucket) -> Result<Vec<Noted>, Self::Error>;
 
     /// Notes that a check of the hour begins, and reads what is to be seen, in one transaction: what
@@ -146,8 +147,7 @@ pub async fn run<B: Books>(books: &B) -> Result<Done, B::Error> {
     Ok(done)
 }
 
-/// The hours to be checked: first those that something tells of, the longest untried first, then recent
-/// ones that nothing tells of.
+/// The hours to be checked, the longest untried first.
 #[must_use]
 pub fn due(noted: &[Noted], recent: HourBucket, open: HourBucket, now_ms: i64) -> Vec<HourBucket> {
     let stale = |note: &Noted| note.checked_ms.is_none_or(|at| at + RECHECK_MS <= now_ms);
@@ -157,9 +157,7 @@ pub fn due(noted: &[Noted], recent: HourBucket, open: HourBucket, now_ms: i64) -
         .filter(|note| note.changed || note.differs || (note.hour >= recent && stale(note)))
         .collect();
     told.sort_by_key(|note| (note.tried_ms, core::cmp::Reverse(note.hour)));
-    let known: BTreeSet<HourBucket> = noted.iter().map(|note| note.hour).collect();
-    let hours = (1..=RECENT_HOURS).map(|back| open.plus(-back)).filter(|hour| !known.contains(hour));
-    told.into_iter().map(|note| note.hour).chain(hours).collect()
+    told.into_iter().map(|note| note.hour).collect()
 }
 
 enum Outcome {

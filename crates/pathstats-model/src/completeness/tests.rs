@@ -107,9 +107,6 @@ fn hours_are_due_when_they_changed_or_differ_or_are_recent_and_were_not_looked_a
     // Not ended.
     some.push(Noted { changed: true, ..noted(0) });
     assert_eq!(due(&some, recent, open, NOW), [hour(20), hour(10), hour(5), hour(900)]);
-    // Nothing tells of it: last.
-    some.remove(0);
-    assert_eq!(due(&some, recent, open, NOW).last(), Some(&hour(1)));
 }
 
 fn queue(messages: u64, oldest_ms: Option<i64>) -> QueueState {

@@ -83,7 +83,7 @@ impl Object {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::aggregator::{Aggregator, AlarmPlan, Log, Stored};
+    use crate::aggregator::{Aggregator, AlarmPlan, Duplicates, Log, Stored};
     use crate::calls::{CountCall, RowState};
     use crate::cost::simulation::draw::Draws;
     use crate::packed::{PackedEvent, WEIGHT_ONE};
@@ -102,6 +102,10 @@ mod tests {
         }
         fn checkpoint(&mut self, bytes: &[u8]) -> Result<(), Self::Error> {
             self.0.checkpoint = Some(bytes.to_vec());
+            Ok(())
+        }
+        fn tally(&mut self, duplicates: Duplicates) -> Result<(), Self::Error> {
+            self.0.duplicates = duplicates;
             Ok(())
         }
     }
@@ -129,7 +133,7 @@ mod tests {
                                 Some(row.asks_for_snapshot),
                                 "{number}"
                             );
-                            real.flushed(&mut log, row.revision, at).unwrap();
+                            real.flushed(&mut log, row.revision, row.duplicates, at).unwrap();
                             flushes += 1;
                         }
                         other => panic!("{number}: {other:?} where {flush:?} was expected"),
