@@ -128,8 +128,8 @@ test("crons that find nothing to do cost what the simulator takes them for", { t
   // `CRONS` of simulation/measured.rs. What the api's asks of the archiver is the archiver's here, and what is deleted
   // once there are a month of samples is not seen.
   const EACH = {
-    api: { cron: "* * * * *", d1_queries: 6, d1_rows_read: 8, d1_rows_written: 1, object_requests: 0, kv_reads: 3 },
-    consumer: { cron: "*/5 * * * *", d1_queries: 1, d1_rows_read: 1, d1_rows_written: 0, object_requests: 1, kv_reads: 0 },
+    api: { cron: "* * * * *", d1_queries: 7, d1_rows_read: 9, d1_rows_written: 1, object_requests: 0, kv_reads: 3 },
+    consumer: { cron: "*/5 * * * *", d1_queries: 2, d1_rows_read: 147, d1_rows_written: 0, object_requests: 1, kv_reads: 0 },
     archiver: { cron: "*/10 * * * *", d1_queries: 11, d1_rows_read: 16, d1_rows_written: 0, object_requests: 0, kv_reads: 0 },
   };
   const RUNS = 40;

@@ -46,7 +46,7 @@ async function health(from) {
   const response = await (from ? product.script(from) : product.worker("api")).fetch("/admin/health", { headers });
   assert.equal(response.status, 200);
   const report = await response.json();
-  assert.equal(report.checks.length, 9);
+  assert.equal(report.checks.length, 10);
   for (const { name, detail } of report.checks) assert.match(detail, /^[A-Z\d].*\.$/, name);
   return report;
 }

@@ -129,7 +129,7 @@ const COURSES = {
       assert.equal(await differenceOfYesterday(), 0);
     },
   },
-  "queue-backlog": { over: async () => assert.equal((await admin("/admin/alerts")).silences[0].rule, "queue-backlog") },
+  "queue-backlog": { over: async () => assert.ok((await admin("/admin/alerts")).silences.some(({ rule }) => rule === "queue-backlog")) },
 };
 
 // In an order in which the archive's follow each other.

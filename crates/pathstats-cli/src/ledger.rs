@@ -17,6 +17,8 @@ use crate::output::{printing, Output, Stopped};
 const DIFFERS: u8 = 2;
 
 /// Prints the completeness ledger: for each hour what was received and what became of it.
+// Doc comments are the text of --help, where backticks would show.
+#[allow(clippy::doc_markdown)]
 #[derive(Debug, Args)]
 #[command(after_help = "\
 The token comes from $READ_TOKEN or --token-file, never from an argument. A range has 31 days at most.

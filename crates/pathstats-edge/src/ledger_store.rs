@@ -28,7 +28,7 @@ pub struct LedgerStore {
     d1: D1Database,
 }
 
-#[derive(Deserialize)]
+#[derive(Clone, Copy, Deserialize)]
 struct CheckedRow {
     hour_bucket: HourBucket,
     received: u64,

@@ -277,6 +277,9 @@ fn at_night(load: &Workload, objects: f64, updates: f64) -> Operations {
         (Operation::D1RowsWritten, events * measured::ARCHIVE_WRITTEN_PER_EVENT),
         (Operation::R2ClassA, parts),
         (Operation::R2ClassB, 1.0 + (archive / measured::ARCHIVE_READ_BYTES).ceil()),
+        // The ledger.
+        (Operation::D1RowsRead, measured::LEDGER_CHECKS * (events + objects)),
+        (Operation::D1RowsWritten, 24.0 * measured::LEDGER_CHECKS * measured::LEDGER_WRITTEN_A_CHECK),
         // Each hourly row is read to be compared, read to be rolled up, and deleted in the end, as a daily row is.
         (Operation::D1RowsRead, 4.0 * objects + 2.0 * paths),
         (Operation::D1RowsWritten, objects + 2.0 * paths),

@@ -68,6 +68,10 @@ pub const ARCHIVE_BYTES_PER_EVENT: f64 = 25.6;
 pub const PART_BYTES: f64 = 5.0 * 1_048_576.0;
 /// Bytes that are read back at once.
 pub const ARCHIVE_READ_BYTES: f64 = 2.0 * 1_048_576.0;
+/// How often the ledger scans an hour's raw rows and hourly rows: when it ended, and once a day until it is archived.
+pub const LEDGER_CHECKS: f64 = 3.0;
+/// Rows that a check of an hour writes: it is noted, begun and entered, and the index of what is open follows.
+pub const LEDGER_WRITTEN_A_CHECK: f64 = 5.0;
 /// What a Worker's cron costs that finds nothing to do. Measured by `tests/e2e/cost.test.mjs`, "crons".
 #[derive(Debug, Clone, Copy)]
 pub struct Cron {
@@ -90,17 +94,18 @@ pub const CRONS: [Cron; 3] = [
     // The api's, every minute: looks, judges, keeps a sample in place of the one that is too old, and asks the archiver.
     Cron {
         runs: 1_440.0,
-        d1_queries: 8.0,
-        d1_rows_read: 12.0,
+        d1_queries: 9.0,
+        d1_rows_read: 13.0,
         d1_rows_written: 2.0,
         object_requests: 0.0,
         kv_reads: 3.0,
     },
-    // The consumer's, every five minutes: the outbox, and whether totals are due.
+    // The consumer's, every five minutes: the outbox, whether totals are due, and which hours of the ledger: each
+    // of three days is looked for.
     Cron {
         runs: 288.0,
-        d1_queries: 1.0,
-        d1_rows_read: 1.0,
+        d1_queries: 2.0,
+        d1_rows_read: 147.0,
         d1_rows_written: 0.0,
         object_requests: 1.0,
         kv_reads: 0.0,
