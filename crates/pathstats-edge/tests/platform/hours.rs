@@ -16,7 +16,7 @@ fn row(key: &str, events: u32, revision: u64) -> FlushRow {
     for n in 0..events {
         stats.add(&PackedEvent::new(&event(&key.path, key.hour.start_ms() + i64::from(n), n)));
     }
-    FlushRow { key, stats, revision, asks_for_snapshot: false }
+    FlushRow { key, stats, revision, asks_for_snapshot: false, duplicates: 0 }
 }
 
 #[derive(Debug, Deserialize)]

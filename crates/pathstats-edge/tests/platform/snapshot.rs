@@ -25,7 +25,7 @@ async fn write_again(
         stats.add(&PackedEvent::new(&event(path, hour.start_ms() + i64::from(n), n)));
     }
     let key = PathHour { path: path.to_owned(), hour };
-    let row = FlushRow { key, stats: stats.clone(), revision, asks_for_snapshot: false };
+    let row = FlushRow { key, stats: stats.clone(), revision, asks_for_snapshot: false, duplicates: 0 };
     database().write_hour(&row, NOW).await.unwrap();
     stats
 }

@@ -65,7 +65,10 @@ async fn flush(path: &str, hour: HourBucket, events: core::ops::Range<u32>, revi
     }
     let row = source_row(path, &stats);
     let key = PathHour { path: path.to_owned(), hour };
-    database().write_hour(&FlushRow { key, stats, revision, asks_for_snapshot: false }, 7).await.unwrap();
+    database()
+        .write_hour(&FlushRow { key, stats, revision, asks_for_snapshot: false, duplicates: 0 }, 7)
+        .await
+        .unwrap();
     row
 }
 
@@ -338,7 +341,7 @@ async fn rows_that_are_large_are_read_in_smaller_pages() {
         stats.add(&PackedEvent { client_ip_hash: Some(client), ..event });
     }
     let key = PathHour { path: path.to_owned(), hour: at };
-    let row = FlushRow { key, stats: stats.clone(), revision: 1, asks_for_snapshot: false };
+    let row = FlushRow { key, stats: stats.clone(), revision: 1, asks_for_snapshot: false, duplicates: 0 };
     database().write_hour(&row, 7).await.unwrap();
     fill(path, PATHS).await;
     let bytes = stats.to_bytes().len();
