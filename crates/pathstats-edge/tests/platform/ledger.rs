@@ -73,11 +73,11 @@ async fn an_hour_is_seen_whole_and_nothing_of_its_neighbours() {
         letter("ledger-late", "sealed", bodies("/ledger/c", 1..2).remove(0)),
         letter("ledger-dead", "invalid_field", bodies("/ledger/c", 2..3).remove(0)),
     ];
-    database().store_dead_letters(&letters, 5).await.unwrap();
+    database().store_dead_letters(&letters, at.end_ms()).await.unwrap();
     let packed = format!("{{\"version\":1,\"events\":[{}]}}", bodies("/ledger/b", 102..105).join(","));
     let exhausted = letter("ledger-exhausted", "retries_exhausted", packed);
     for _ in 0..2 {
-        database().store_dead_letters([&exhausted], 5).await.unwrap();
+        database().store_dead_letters([&exhausted], at.end_ms()).await.unwrap();
     }
     let seen = store().look(at, 1_000).await.unwrap();
     let [keys] = seen.exhausted.as_slice() else { panic!("{:?}", seen.exhausted) };
