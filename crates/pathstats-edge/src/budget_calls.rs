@@ -8,7 +8,6 @@ use pathstats_model::limits::{BUDGET_CALLS, CHUNK_CALLS};
 use worker::{Fetcher, ObjectNamespace, Response, Result};
 
 use crate::http::{post, post_to_object};
-use crate::telemetry::warn;
 
 /// Asks each hour's object. All run at once; `None` for one that did not answer. Again: the same answer.
 pub async fn ask_budgets(
@@ -19,7 +18,7 @@ pub async fn ask_budgets(
     let (own, others) = calls.split_at(calls.len().min(BUDGET_CALLS));
     let own = join_all(own.iter().map(|call| async move {
         let reply = ask(objects, call, &call.encode()).await.and_then(|reply| read(&reply, call));
-        reply.map_err(|error| warn("the budget of an hour did not answer", &error)).ok()
+        reply.map_err(|error| tracing::warn!(%error, "the budget of an hour did not answer")).ok()
     }));
     let others = join_all(others.chunks(CHUNK_CALLS).map(|chunk| ask_elsewhere(consumer, chunk)));
     let (mut replies, others) = join(own, others).await;
@@ -52,7 +51,7 @@ pub async fn ask_chunk(objects: &ObjectNamespace, body: &[u8]) -> core::result::
         .into_iter()
         .map(|reply| {
             reply.unwrap_or_else(|error| {
-                warn("the budget of an hour did not answer", &error);
+                tracing::warn!(%error, "the budget of an hour did not answer");
                 Vec::new()
             })
         })
@@ -88,7 +87,7 @@ async fn ask_elsewhere(consumer: &Fetcher, chunk: &[BudgetCall<'_>]) -> Vec<Opti
         Ok(chunk.iter().zip(replies).map(|(call, reply)| read(reply, call).ok()).collect())
     });
     let mut replies: Vec<Option<BudgetReply>> = replies.unwrap_or_else(|error| {
-        warn("a chunk of budgets did not answer", &error);
+        tracing::warn!(%error, "a chunk of budgets did not answer");
         Vec::new()
     });
     replies.resize(chunk.len(), None);

@@ -1,7 +1,7 @@
 //! The log of an aggregator object in its own SQLite: a table of which row 0 is the checkpoint, and one
 //! of the duplicates, once there are any.
 
-use pathstats_model::aggregator::{Duplicates, Log, Stored};
+use pathstats_model::aggregator::{Duplicates, Log, Stored, Tally};
 use pathstats_model::cost::Operation;
 use wasm_bindgen::JsValue;
 use worker::{Error, SqlCursor, SqlStorage, SqlStorageValue};
@@ -101,7 +101,9 @@ impl Log for ObjectLog {
     fn checkpoint(&mut self, bytes: &[u8]) -> Result<(), Error> {
         self.write("INSERT OR REPLACE INTO log VALUES (?, ?)", 0, bytes)
     }
+}
 
+impl Tally for ObjectLog {
     fn tally(&mut self, duplicates: Duplicates) -> Result<(), Error> {
         // In the same transaction as the row, as above.
         let made = self.sql.exec(

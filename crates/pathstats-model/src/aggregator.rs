@@ -40,7 +40,10 @@ pub trait Log {
     ///
     /// When storage refuses. The checkpoint may still have been written.
     fn checkpoint(&mut self, bytes: &[u8]) -> Result<(), Self::Error>;
+}
 
+/// A [`Log`] that counts duplicates beside it.
+pub trait Tally: Log {
     /// Replaces the count of duplicates.
     ///
     /// # Errors
@@ -178,7 +181,7 @@ impl Aggregator {
     ///
     /// See [`AggregatorError`]. The state in memory is forgotten when storage refused, since the
     /// row may have been written or not.
-    pub fn count<L: Log>(
+    pub fn count<L: Tally>(
         &mut self,
         log: &mut L,
         body: &[u8],
@@ -318,7 +321,7 @@ impl Aggregator {
     /// # Errors
     ///
     /// When storage refuses.
-    pub fn flushed<L: Log>(
+    pub fn flushed<L: Tally>(
         &mut self,
         log: &mut L,
         revision: u64,

@@ -9,6 +9,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 
 use pathstats_model::aggregator::{AggregatorError, Counted};
+use pathstats_model::budget::BudgetSettings;
 use pathstats_model::calls::{CountCall, CountReply};
 use pathstats_model::completeness::booking::{bookings, Booking, Kind, RETRIES_EXHAUSTED};
 use pathstats_model::completeness::check::{run, Archived, Books, Finding, Noted, Seen};
@@ -176,8 +177,11 @@ proptest! {
         given_up in proptest::collection::vec(any::<bool>(), 40),
         percent in prop_oneof![Just(0u64), 1u64..15, 15u64..50],
         seed in any::<u64>(),
+        paths_per_hour in prop_oneof![Just(0u32), 1u32..3],
     ) {
         let world = World::at(NOW, Faults::by_chance(percent, seed));
+        // What is beyond the budget counts in another object than its path's.
+        world.settings.set(BudgetSettings { paths_per_hour, ..world.settings.get() });
         let (lost, settled): (Vec<_>, Vec<_>) =
             deliveries(&messages).into_iter().zip(&given_up).partition(|(_, given_up)| **given_up);
         // Some run out of attempts while everything fails: one try, and what came of it stays.

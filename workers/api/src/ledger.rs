@@ -3,7 +3,7 @@
 use pathstats_edge::bindings::D1;
 use pathstats_edge::clock::now_ms;
 use pathstats_edge::ledger_store::LedgerStore;
-use pathstats_edge::{health_sources, http, telemetry};
+use pathstats_edge::{health_sources, http};
 use pathstats_model::api::given::Given;
 use pathstats_model::completeness::answers::{LedgerAnswer, LedgerQuery};
 use pathstats_model::completeness::settled::watermark;
@@ -21,7 +21,7 @@ pub async fn answer(given: &Given, env: &Env) -> Result<Response> {
     match LedgerStore::new(env.d1(D1)?).hours(query).await {
         Ok(hours) => http::json(200, &LedgerAnswer::new(query, &hours, watermark(&queue, &outbox, now), now)),
         Err(error) => {
-            telemetry::error("the ledger cannot be read", &error);
+            tracing::error!(%error, "the ledger cannot be read");
             http::problem(&Problem::database_unreadable())
         }
     }

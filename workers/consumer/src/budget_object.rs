@@ -7,6 +7,7 @@ use pathstats_edge::budget_store::BudgetStore;
 use pathstats_edge::clock::{alarm_time, now_ms};
 use pathstats_edge::http;
 use pathstats_edge::object_log::ObjectLog;
+use pathstats_edge::telemetry;
 use pathstats_edge::usage::{self, ObjectCall};
 use pathstats_model::budget::admission::{AfterSettle, BudgetAlarm, PathBudget};
 use pathstats_model::budget::call::{BudgetCall, BudgetReply};
@@ -28,6 +29,7 @@ pub struct PathBudgetDO {
 
 impl DurableObject for PathBudgetDO {
     fn new(state: State, env: Env) -> Self {
+        telemetry::start(&env);
         let budget = RefCell::new(PathBudget::new(config(&env).budget));
         Self { state, env, budget }
     }

@@ -4,12 +4,10 @@ use pathstats_edge::bindings::{AGGREGATOR_DO, D1};
 use pathstats_edge::clock::now_ms;
 use pathstats_edge::fan_out::probe_groups;
 use pathstats_edge::ledger_store::LedgerStore;
-use pathstats_edge::telemetry::{self, Level};
 use pathstats_model::calls::CountReply;
 use pathstats_model::completeness::check::{self, Books, Done, Finding, Noted, Seen};
 use pathstats_model::hour::{HourBucket, DAY_MS};
 use pathstats_model::ingest::Group;
-use serde_json::json;
 use worker::{Env, Error, ObjectNamespace, Result};
 
 /// The time between two runs.
@@ -54,8 +52,13 @@ pub async fn keep(env: &Env) -> Result<()> {
     let started = now_ms();
     let done = check::run(&books).await?;
     if done != Done::default() {
-        let level = if done.differing > 0 { Level::Warn } else { Level::Info };
-        telemetry::log(level, "the ledger was checked", json!({ "done": done, "ms": now_ms() - started }));
+        let check::Done { checked, differing, postponed, left } = done;
+        let milliseconds = now_ms() - started;
+        if differing > 0 {
+            tracing::warn!(checked, differing, postponed, left, milliseconds, "the ledger was checked");
+        } else {
+            tracing::info!(checked, differing, postponed, left, milliseconds, "the ledger was checked");
+        }
     }
     // Once a day. Again: what is gone is gone; not at all: the next day does it.
     if started.rem_euclid(DAY_MS) < RUN_MS {

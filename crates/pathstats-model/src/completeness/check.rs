@@ -6,6 +6,7 @@ use super::booking::EventKey;
 use super::figures::{Entry, Exhausted, Figures};
 use super::settled::differs_since;
 use super::{CHECKS_PER_RUN, LETTERS_PER_CHECK, PROBES_PER_CHECK, RECENT_HOURS, RECHECK_MS, SETTLE_MS};
+use crate::budget::{NOT_FOUND, OTHER};
 use crate::calls::{CountReply, RowState};
 use crate::cells::Method;
 use crate::hour::{HourBucket, PathHour};
@@ -218,7 +219,7 @@ async fn look_into<B: Books>(
     let mut paths: BTreeMap<&str, Vec<PackedEvent>> = BTreeMap::new();
     for (id, path) in &events {
         let offset = id.timestamp_ms() - hour.start_ms();
-        paths.entry(path).or_default().push(PackedEvent {
+        let event = PackedEvent {
             offset_ms: u32::try_from(offset).unwrap_or_default(),
             hash: id.hash(),
             method: Method::Unknown,
@@ -226,7 +227,11 @@ async fn look_into<B: Books>(
             response_time_us: None,
             client_ip_hash: None,
             weight_milli: WEIGHT_ONE,
-        });
+        };
+        // It counts in one of three: its own path, or what takes in paths beyond the hour's budget and 404s.
+        for path in [path.as_str(), OTHER, NOT_FOUND] {
+            paths.entry(path).or_default().push(event);
+        }
     }
     if paths.len() > PROBES_PER_CHECK {
         return Ok(None);

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use pathstats_model::aggregator::{Aggregator, AggregatorError, Duplicates, Log, Stored};
+use pathstats_model::aggregator::{Aggregator, AggregatorError, Duplicates, Log, Stored, Tally};
 
 use super::faults::{Faults, Outage, Step};
 use super::CADENCE;
@@ -66,7 +66,9 @@ impl Log for MemoryLog<'_> {
         }
         fate.told(())
     }
+}
 
+impl Tally for MemoryLog<'_> {
     fn tally(&mut self, duplicates: Duplicates) -> Result<(), Outage> {
         let fate = self.faults.borrow_mut().fate(Step::Tally);
         if fate.persists() {

@@ -83,7 +83,7 @@ impl Object {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::aggregator::{Aggregator, AlarmPlan, Duplicates, Log, Stored};
+    use crate::aggregator::{Aggregator, AlarmPlan, Duplicates, Log, Stored, Tally};
     use crate::calls::{CountCall, RowState};
     use crate::cost::simulation::draw::Draws;
     use crate::packed::{PackedEvent, WEIGHT_ONE};
@@ -104,6 +104,9 @@ mod tests {
             self.0.checkpoint = Some(bytes.to_vec());
             Ok(())
         }
+    }
+
+    impl Tally for Memory {
         fn tally(&mut self, duplicates: Duplicates) -> Result<(), Self::Error> {
             self.0.duplicates = duplicates;
             Ok(())
