@@ -52,7 +52,7 @@ pub async fn keep(env: &Env) -> Result<()> {
     let started = now_ms();
     let done = check::run(&books).await?;
     if done != Done::default() {
-        let check::Done { checked, differing, postponed, left } = done;
+        let Done { checked, differing, postponed, left } = done;
         let milliseconds = now_ms() - started;
         if differing > 0 {
             tracing::warn!(checked, differing, postponed, left, milliseconds, "the ledger was checked");
