@@ -53,7 +53,10 @@ FROM dead_letters l, json_each(CASE WHEN NOT json_valid(l.body) THEN '[]'
   WHEN json_type(l.body, '$.events') = 'array' THEN l.body -> '$.events' ELSE json_array(json(l.body)) END) e
 WHERE l.reason = 'retries_exhausted' AND l.first_seen > (unixepoch() - 4 * 86400) * 1000
   AND e.type = 'object'
-  AND coalesce(e.value ->> 'id', e.value ->> 'idempotentId') GLOB '[0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9]-????????'
+  -- 13 digits, a hyphen, 8 more. A pattern of D1 has 50 bytes at most.
+  AND length(coalesce(e.value ->> 'id', e.value ->> 'idempotentId')) = 22
+  AND substr(coalesce(e.value ->> 'id', e.value ->> 'idempotentId'), 1, 13) NOT GLOB '*[^0-9]*'
+  AND substr(coalesce(e.value ->> 'id', e.value ->> 'idempotentId'), 14, 1) = '-'
   AND e.value ->> 'path' IS NOT NULL
 GROUP BY l.id, hour;
 

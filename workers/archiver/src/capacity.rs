@@ -122,7 +122,7 @@ fn tell(seen: &Seen) {
             sizeBytes = size,
             limitBytes = limit,
             usedRatio = ratio,
-            date = %day,
+            emergencyArchive = %day,
             "the database is 90 % full: its oldest closed day is archived before its time"
         ),
         CapacityDecision::NothingToArchive => tracing::error!(
