@@ -31,7 +31,9 @@ async fn store_raw(events: &[TrafficEvent]) {
 
 async fn flush(path: &str, hour: HourBucket, events: &[TrafficEvent], revision: u64, duplicates: u64) {
     let mut stats = PathHourStats::default();
-    events.iter().for_each(|event| stats.add(&PackedEvent::new(event)));
+    for event in events {
+        stats.add(&PackedEvent::new(event));
+    }
     let key = PathHour { path: path.to_owned(), hour };
     let row = FlushRow { key, stats, revision, asks_for_snapshot: false, duplicates };
     database().write_hour(&row, 5).await.unwrap();
@@ -46,11 +48,11 @@ async fn noted(hour: HourBucket) -> Option<Noted> {
 }
 
 async fn checked(hour: HourBucket) -> Checked {
-    store().hours(LedgerQuery { from: hour, to: hour.plus(1) }).await.unwrap()[0]
+    store().hours(LedgerQuery { from: hour, to: hour.plus(1) }).await.unwrap().swap_remove(0)
 }
 
-fn finding(received: u64, counted: u64, differs_since_ms: Option<i64>) -> Option<Finding> {
-    Some(Finding { entry: Entry { received, counted, ..Entry::default() }, differs_since_ms })
+fn finding(received: u64, counted: u64, differs_since_ms: Option<i64>) -> Finding {
+    Finding { entry: Entry { received, counted, ..Entry::default() }, differs_since_ms }
 }
 
 #[wasm_bindgen_test]
@@ -80,7 +82,8 @@ async fn an_hour_is_seen_whole_and_nothing_of_its_neighbours() {
         database().store_dead_letters([&exhausted], at.end_ms()).await.unwrap();
     }
     let seen = store().look(at, 1_000).await.unwrap();
-    let [keys] = seen.exhausted.as_slice() else { panic!("{:?}", seen.exhausted) };
+    assert_eq!(seen.exhausted.len(), 1, "{:?}", seen.exhausted);
+    let keys = seen.exhausted.first().unwrap();
     let ids: Vec<String> = keys.iter().map(|(id, _)| id.to_string()).collect();
     assert!(keys.iter().all(|(_, path)| path == "/ledger/b") && ids.len() == 3);
     assert_eq!(store().raw_rows_among(&ids).await.unwrap(), 1);
@@ -104,25 +107,25 @@ async fn what_changes_while_a_check_is_under_way_is_checked_again_and_an_older_c
     let at = hour("2012-04-04T05");
     let some = events("/ledger/changes", at, 0..5);
     assert_eq!(noted(at).await, None);
-    flush("/ledger/changes", at, &some[..1], 1, 0).await;
+    flush("/ledger/changes", at, some.get(..1).unwrap(), 1, 0).await;
     assert!(noted(at).await.unwrap().changed);
     store().look(at, 1_000).await.unwrap();
     assert!(noted(at).await.unwrap().changed, "a check that dies leaves the hour to the next");
-    store().enter(at, 1_000, finding(5, 5, None)).await.unwrap();
+    store().enter(at, 1_000, Some(finding(5, 5, None))).await.unwrap();
     let now = noted(at).await.unwrap();
     assert_eq!((now.changed, now.differs, now.checked_ms), (false, false, Some(1_000)));
     // Counted while the next one is under way.
     store().look(at, 2_000).await.unwrap();
-    flush("/ledger/changes", at, &some[..2], 2, 0).await;
-    store().enter(at, 2_000, finding(7, 6, Some(2_000))).await.unwrap();
+    flush("/ledger/changes", at, some.get(..2).unwrap(), 2, 0).await;
+    store().enter(at, 2_000, Some(finding(7, 6, Some(2_000)))).await.unwrap();
     let now = noted(at).await.unwrap();
     assert_eq!((now.changed, now.differs), (true, true));
     assert!(store().differing().await.unwrap().iter().any(|checked| checked.hour == at));
     // Two at once: the one that began first comes last.
     store().look(at, 3_000).await.unwrap();
     store().look(at, 4_000).await.unwrap();
-    store().enter(at, 4_000, finding(9, 9, None)).await.unwrap();
-    store().enter(at, 3_000, finding(8, 8, None)).await.unwrap();
+    store().enter(at, 4_000, Some(finding(9, 9, None))).await.unwrap();
+    store().enter(at, 3_000, Some(finding(8, 8, None))).await.unwrap();
     assert_eq!((checked(at).await.entry.received, checked(at).await.changed), (9, false));
     assert!(store().differing().await.unwrap().iter().all(|checked| checked.hour != at));
     // What it is made from is gone: the entry stays.
