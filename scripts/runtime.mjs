@@ -104,7 +104,7 @@ export async function startRuntime({ state = STATE, ports = PORTS, vars = {}, ba
     kv: (binding = "KV", name = "consumer") => miniflare.getKVNamespace(binding, scriptOf(name)),
     r2: (binding = "R2_ARCHIVE", name = "archiver") => miniflare.getR2Bucket(binding, scriptOf(name)),
     /** Applies the migrations that the database lacks. */
-    migrate: async () => applyMigrations(await handle.d1()),
+    migrate: async () => migrateAll(),
     /** All bindings of a Worker, as its own code sees them. */
     bindings: (name) => miniflare.getBindings(scriptOf(name)),
     /** Ids of the objects of a class that have stored something. */
@@ -143,9 +143,13 @@ export async function startRuntime({ state = STATE, ports = PORTS, vars = {}, ba
     },
   };
 
+  /** All databases of the consumer have the same tables. */
+  const migrateAll = async (options) => {
+    for (const binding of Object.keys(d1Databases)) await applyMigrations(await handle.d1(binding), options);
+  };
   let stopCrons = () => {};
   try {
-    await applyMigrations(await handle.d1(), { last: lastMigration });
+    await migrateAll({ last: lastMigration });
     const jobs = workers.flatMap((worker) => worker.crons.map((cron) => ({ worker: worker.name, cron })));
     const failed = (job) => (error) => onLog({ level: "error", message: `cron ${job.cron} of ${job.worker} failed: ${error.message}` });
     if (crons) stopCrons = runCrons(jobs, (job, date) => void handle.scheduled(job.worker, job.cron, date).catch(failed(job)));

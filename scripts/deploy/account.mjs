@@ -17,6 +17,10 @@ const TAKEN = /code: (11009|7502|10014|10004)\b|already exists|already (taken|in
 /** A command that failed because the name is taken. */
 export class Taken extends Failure {}
 
+/** Over how many databases paths are spread, of all layouts whose rows may still be there: daily rows are kept 400 days. */
+const DATABASES_NEEDED =
+  "SELECT coalesce(max(shards), 1) AS shards FROM shard_layouts l WHERE coalesce((SELECT min(n.from_date) FROM shard_layouts n WHERE n.from_date > l.from_date), '9999') > date('now', '-400 days')";
+
 /** What a failed command comes to, in words that say what to do. */
 export function explain(command, output) {
   const said = output.replace(/\x1b\[[0-9;]*m/g, "").split("\n").map((line) => line.trim()).filter((line) => line && !/^(⛅️|─+$|🪵|If you think this is a bug|https:\/\/github.com\/cloudflare)/.test(line)).slice(-12).join("\n  ");
@@ -89,6 +93,13 @@ export function wranglerAccount({ accountId, env = {} } = {}) {
       if (code !== 0 && /no such table/i.test(output)) return [];
       if (code !== 0) throw explain(`d1 execute ${database}`, output);
       return jsonIn(output, ["d1", "execute"])[0].results.map(({ name }) => name);
+    },
+    databasesNeeded: async (database) => {
+      const { code, output } = await run("wrangler", ["d1", "execute", database, "--remote", "--json", "--command", DATABASES_NEEDED], { cwd: ROOT, env: environment, quiet: true, timeoutSeconds: COMMAND_SECONDS });
+      // A database from before there were layouts.
+      if (code !== 0 && /no such table/i.test(output)) return 1;
+      if (code !== 0) throw explain(`d1 execute ${database}`, output);
+      return jsonIn(output, ["d1", "execute"])[0].results[0]?.shards ?? 1;
     },
     createQueue: (name) => wrangler(["queues", "create", name]),
     createDatabase: (name) => wrangler(["d1", "create", name, "--update-config", "false"]),

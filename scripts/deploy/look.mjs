@@ -33,6 +33,8 @@ export async function look(account, wanted, say = () => {}) {
   const namesOf = (list) => list.map(({ name }) => name);
   const [databases, namespaces] = await Promise.all([account.databases(), account.namespaces()]);
   const migrations = byName(namesOf(wanted.databases).filter((name) => databases[name]), account.appliedMigrations);
+  // Layouts stand in the first database.
+  const needed = byName(namesOf(wanted.databases).slice(0, 1).filter((name) => databases[name]), account.databasesNeeded);
   const queues = byName(namesOf(wanted.queues), account.queue);
   const buckets = byName(namesOf(wanted.buckets), account.bucket);
   const scripts = byName(wanted.workers.map(({ script }) => script), account.script);
@@ -41,6 +43,7 @@ export async function look(account, wanted, say = () => {}) {
   };
   await Promise.all(Array.from({ length: AT_ONCE }, lane));
   for (const [name, applied] of Object.entries(migrations)) databases[name] = { ...databases[name], migrations: applied };
+  for (const [name, shards] of Object.entries(needed)) databases[name] = { ...databases[name], shards };
   return { databases, namespaces, queues, buckets, scripts };
 }
 

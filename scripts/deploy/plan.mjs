@@ -1,6 +1,7 @@
 // What has to be done, from what is wanted and what the account has. Pure: no I/O, so that every account can be tried.
 import { bindsItself } from "./configs.mjs";
 import { FIRST_TAG } from "./settings.mjs";
+import { spreadObstacles } from "./spread.mjs";
 
 /** An account in which nothing is. */
 export const EMPTY = { queues: {}, databases: {}, namespaces: {}, buckets: {}, scripts: {} };
@@ -11,13 +12,13 @@ const lifecycleCommand = (bucket, { name, prefix, abortMultipartDays }) =>
 /**
  * The steps, in order, and what stands in the way. A step says what it does (`title`), why, and with which `command`.
  *
- * `found` has queues by name (`{ consumers: [script] }`), databases by name (`{ id, migrations: [name] }`), namespaces by
+ * `found` has queues by name (`{ consumers: [script] }`), databases by name (`{ id, migrations: [name], shards }`), namespaces by
  * title (`{ id }`), buckets by name (`{ rules: [name] }`) and scripts by name (`{ version, tag, ours, secrets: [name] }`).
  * `tags`: the tag of each Worker's build; without them every Worker is deployed.
  */
 export function plan(wanted, found, { migrations, tags = {}, adopt = false, given = {} }) {
   const steps = [];
-  const obstacles = [];
+  const obstacles = spreadObstacles(wanted, found);
   const add = (kind, subject, title, command, rest = {}) => steps.push({ id: `${kind}:${subject}`, kind, subject, title, command, ...rest });
 
   for (const { variable, value, file, what, worker } of wanted.unset) obstacles.push(`${file}: ${variable} of ${wanted.environment} is still ${value}. Set it to ${what}, or bind a Worker as ORIGIN and remove it. (The ${worker} would proxy to nowhere.)`);

@@ -21,6 +21,48 @@ test("an empty account gets everything, each thing before what needs it", () => 
   assert.deepEqual(made.steps.find(({ kind }) => kind === "migrate").files, MIGRATIONS);
 });
 
+/** Two databases and two queues, as docs/scaling-runbook.md has them; `change` makes a mistake. */
+const spread = (change = (_, config) => config) => readEnvironment("staging", { edit: (worker, config) => change(worker, {
+  ...config,
+  vars: { ...config.vars, ORIGIN_URL: "https://origin.of-the-test.com" },
+  d1_databases: worker === "producer" ? config.d1_databases : [...config.d1_databases, { ...config.d1_databases[0], binding: "D1_1", database_name: "path-stats-db-staging-1" }],
+  queues: config.queues && {
+    ...config.queues,
+    ...(config.queues.producers ? { producers: [...config.queues.producers, { binding: "TRAFFIC_QUEUE_1", queue: "traffic-events-staging-1" }] } : {}),
+    ...(config.queues.consumers ? { consumers: [...config.queues.consumers, { ...config.queues.consumers[0], queue: "traffic-events-staging-1" }] } : {}),
+  },
+}) });
+
+test("further databases and queues are made, and every database gets the migrations", () => {
+  const made = plan(spread(), EMPTY, { migrations: MIGRATIONS });
+  assert.deepEqual(made.obstacles, []);
+  const of = (kind) => made.steps.filter((step) => step.kind === kind).map(({ subject }) => subject);
+  assert.deepEqual(of("queue"), ["traffic-events-staging-dlq", "traffic-events-staging", "traffic-events-staging-1"]);
+  assert.deepEqual(of("database"), ["path-stats-db-staging", "path-stats-db-staging-1"]);
+  assert.deepEqual(of("migrate"), ["path-stats-db-staging", "path-stats-db-staging-1"]);
+});
+
+test("a Worker that lacks a database or a queue of the others is not deployed", () => {
+  const without = (name, key) => spread((worker, config) => (worker === name ? key(config) : config));
+  const databases = (edit) => (config) => ({ ...config, d1_databases: edit(config.d1_databases) });
+  const obstacles = (wanted) => plan(wanted, EMPTY, { migrations: MIGRATIONS }).obstacles;
+  for (const name of ["consumer", "api", "archiver"]) {
+    assert.match(obstacles(without(name, databases((list) => list.slice(0, 1)))).join("\n"), /have other databases in staging: D1 \(path-stats-db-staging\)/, name);
+  }
+  assert.match(obstacles(spread((_, config) => databases((list) => list.map((one) => (one.binding === "D1_1" ? { ...one, binding: "D1_2" } : one)))(config))).join("\n"), /D1_2 of staging has no database before it/);
+  assert.match(obstacles(spread((_, config) => databases((list) => list.map((one) => ({ ...one, database_name: "one" })))(config))).join("\n"), /two of the databases of staging are one/);
+  assert.match(obstacles(without("consumer", (config) => ({ ...config, queues: { consumers: config.queues.consumers.slice(0, 2) } }))).join("\n"), /nobody takes from the queue traffic-events-staging-1/);
+  assert.match(obstacles(without("api", (config) => ({ ...config, queues: { producers: config.queues.producers.slice(0, 1) } }))).join("\n"), /have other queues in staging/);
+});
+
+test("a database that layouts need cannot be left out", () => {
+  const found = (shards) => ({ ...EMPTY, databases: { "path-stats-db-staging": { id: "one", migrations: MIGRATIONS, shards } } });
+  const obstacles = (wanted, shards) => plan(wanted, found(shards), { migrations: MIGRATIONS }).obstacles;
+  assert.match(obstacles(WANTED, 3).join("\n"), /spread paths over 3 databases, and wrangler\/ binds 1: .* Bind D1_1 to D1_2/);
+  assert.match(obstacles(spread(), 3).join("\n"), /binds 2/);
+  assert.deepEqual([...obstacles(WANTED, 1), ...obstacles(spread(), 2), ...obstacles(spread(), 1)], []);
+});
+
 test("every step of the text has its command, and no secret can stand in one", () => {
   const made = plan(WANTED, EMPTY, { migrations: MIGRATIONS });
   const text = planText(made, { empty: true });

@@ -23,6 +23,8 @@ export async function runInside(folder, { tests, filteredOut, nocapture, include
   const objects = durableObjectsIn(glue);
   const configs = WORKERS.map((worker) => workerOptionsOf(configOf(worker), "dev").workerOptions);
   const merged = Object.fromEntries(KINDS.map((kind) => [kind, Object.assign({}, ...configs.map((config) => config[kind]))]));
+  // A second database, for what is spread over several.
+  merged.d1Databases = { ...merged.d1Databases, D1_1: "pathstats-tests-1" };
   const queues = [...new Set(Object.values(merged.queueProducers).map(({ queueName }) => queueName))];
   const shared = { rootPath: ROOT, compatibilityDate: configs[0].compatibilityDate };
   const state = { current: "none has started", recent: [] };
@@ -61,7 +63,7 @@ export async function runInside(folder, { tests, filteredOut, nocapture, include
   let timer;
   try {
     await miniflare.ready;
-    if (merged.d1Databases.D1) await applyMigrations(await miniflare.getD1Database("D1", NAME));
+    for (const binding of ["D1", "D1_1"]) await applyMigrations(await miniflare.getD1Database(binding, NAME));
     const url = await miniflare.unsafeGetDirectURL(NAME);
     const limit = new Promise((_, reject) => {
       const problem = () => new Failure(`the tests did not end within ${limitSeconds} s (PATHSTATS_TEST_TIMEOUT). The one that was running: ${state.current}.`);

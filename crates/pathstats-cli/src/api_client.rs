@@ -1,4 +1,4 @@
-//! Reading the admin API of a running system.
+//! Calling the admin API of a running system.
 
 use std::path::Path;
 use std::time::Duration;
@@ -14,17 +14,28 @@ const MAX_ANSWER_BYTES: u64 = 4 << 20;
 /// How long an answer may take.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// A reader of one api Worker's answers.
+/// A caller of one api Worker.
 pub struct ApiClient {
     agent: Agent,
     base: String,
     token: Option<String>,
+    /// Where the token comes from, for those who lack it.
+    variable: &'static str,
 }
 
 impl ApiClient {
     /// Of the api at `url`, with the token of `token_file` or of `$READ_TOKEN`.
     pub fn open(url: &str, token_file: Option<&Path>) -> Result<Self, Failure> {
-        let token = secrets::read(secrets::READ_TOKEN, token_file)?;
+        Self::open_as(secrets::READ_TOKEN, url, token_file)
+    }
+
+    /// The same with the token of `$ADMIN_TOKEN`: it may change things, and read them.
+    pub fn open_to_change(url: &str, token_file: Option<&Path>) -> Result<Self, Failure> {
+        Self::open_as(secrets::ADMIN_TOKEN, url, token_file)
+    }
+
+    fn open_as(variable: &'static str, url: &str, token_file: Option<&Path>) -> Result<Self, Failure> {
+        let token = secrets::read(variable, token_file)?;
         let local = is_local(url);
         if token.is_some() && url.starts_with("http://") && !local {
             eprintln!("warning: the token goes to {url} unencrypted");
@@ -38,7 +49,7 @@ impl ApiClient {
             .user_agent(concat!("pathstats/", env!("CARGO_PKG_VERSION")));
         // A proxy named in the environment is not for this machine itself.
         let config = if local { config.proxy(None) } else { config };
-        Ok(Self { agent: config.build().into(), base: url.trim_end_matches('/').to_owned(), token })
+        Ok(Self { agent: config.build().into(), base: url.trim_end_matches('/').to_owned(), token, variable })
     }
 
     /// The text that `path` answers with, which begins with `/`. What is `None` is left out of the query.
@@ -47,7 +58,6 @@ impl ApiClient {
     /// Tells the address and why there is no answer: the network's reason, or the status and the problem's detail.
     pub fn get(&self, path: &str, query: &[(&str, Option<&str>)]) -> Result<String, Failure> {
         let address = format!("{}{path}", self.base);
-        let cannot = |cause: &dyn std::fmt::Display| Failure::cannot(format_args!("read {address}"), cause);
         let mut request = self.agent.get(&address);
         for (name, value) in query {
             if let Some(value) = value {
@@ -57,7 +67,31 @@ impl ApiClient {
         if let Some(token) = &self.token {
             request = request.header("authorization", format!("Bearer {token}"));
         }
-        let mut response = request.call().map_err(|error| cannot(&error))?;
+        self.text(&format!("read {address}"), request.call())
+    }
+
+    /// The text that `path` answers to this JSON.
+    ///
+    /// # Errors
+    /// As [`Self::get`].
+    pub fn post(&self, path: &str, body: &impl serde::Serialize) -> Result<String, Failure> {
+        let address = format!("{}{path}", self.base);
+        let mut request = self.agent.post(&address).content_type("application/json");
+        if let Some(token) = &self.token {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        let text = serde_json::to_string(body)
+            .map_err(|error| Failure::cannot(format_args!("write to {address}"), error))?;
+        self.text(&format!("change anything at {address}"), request.send(text))
+    }
+
+    fn text(
+        &self,
+        what: &str,
+        answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>,
+    ) -> Result<String, Failure> {
+        let cannot = |cause: &dyn std::fmt::Display| Failure::cannot(what, cause);
+        let mut response = answer.map_err(|error| cannot(&error))?;
         let status = response.status().as_u16();
         let body = response.body_mut().with_config().limit(MAX_ANSWER_BYTES).read_to_string();
         let text = body.map_err(|error| cannot(&error))?;
@@ -66,7 +100,8 @@ impl ApiClient {
         }
         if matches!(status, 401 | 403) && self.token.is_none() {
             return Err(cannot(&format_args!(
-                "the answer is {status}: it asks for a token; set $READ_TOKEN or give --token-file"
+                "the answer is {status}: it asks for a token; set ${} or give --token-file",
+                self.variable
             )));
         }
         let told: Option<serde_json::Value> = serde_json::from_str(&text).ok();

@@ -1,6 +1,6 @@
 //! `pathstats`, the command line: replays access logs into `POST /collect`, generates realistic
 //! traffic, reads archives and restores from them, tries rules of alerts on history, prints the
-//! completeness ledger, and tells what a load costs.
+//! completeness ledger, tells what a load costs, and spreads paths over databases.
 
 mod alerts;
 mod api_client;
@@ -16,6 +16,7 @@ mod moment;
 mod output;
 mod progress;
 mod replay;
+mod reshard;
 mod restore;
 mod secrets;
 mod simulate;
@@ -57,6 +58,7 @@ enum Command {
     Cost(cost::CostArgs),
     Cardinality(cardinality::CardinalityArgs),
     Ledger(ledger::LedgerArgs),
+    Reshard(reshard::ReshardArgs),
 }
 
 fn main() -> ExitCode {
@@ -79,6 +81,7 @@ fn main() -> ExitCode {
         Command::Cost(args) => cost::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Cardinality(args) => cardinality::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Ledger(args) => ledger::run(&args).map(ExitCode::from),
+        Command::Reshard(args) => reshard::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Generate(args) => generate::run(&args).map(|()| ExitCode::SUCCESS),
     };
     result.unwrap_or_else(|failure| {

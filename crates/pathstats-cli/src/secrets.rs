@@ -13,6 +13,8 @@ pub const IP_HASH_SECRET: &str = "IP_HASH_SECRET";
 pub const INGEST_TOKEN: &str = "INGEST_TOKEN";
 /// The variable with the token that the api asks readers for.
 pub const READ_TOKEN: &str = "READ_TOKEN";
+/// The variable with the token that the api asks those for who change something.
+pub const ADMIN_TOKEN: &str = "ADMIN_TOKEN";
 
 /// The variable with the bearer token for archives that URLs name.
 pub const ARCHIVE_TOKEN: &str = "ARCHIVE_TOKEN";

@@ -24,6 +24,6 @@ mod outbox;
 mod recorder;
 
 pub use drops::{count_drops, DropReason};
-pub use outbox::{deliver, Delivered};
+pub use outbox::{deliver_events, Delivered};
 pub use pathstats_edge::telemetry::start as log_to_console;
 pub use recorder::{Recorder, RecorderError, Started};

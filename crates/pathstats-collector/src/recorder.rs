@@ -16,7 +16,7 @@ use wasm_bindgen::JsValue;
 use worker::{Context, Delay, Env};
 
 use crate::drops::{count_drops, DropReason};
-use crate::outbox::{deliver, Delivered};
+use crate::outbox::{deliver_event, Delivered};
 
 /// Records requests of this Worker.
 #[derive(Debug, Clone)]
@@ -111,7 +111,7 @@ impl Recorder {
         // 3. The queue, else the outbox. Dying before: the request is not counted, as it may
         //    happen to any work in waitUntil; the client has its answer.
         let Ok(message) = serde_json::to_string(&event) else { return };
-        if deliver(&self.env, &event.id.to_string(), &[vec![message]]).await == Delivered::Refused {
+        if deliver_event(&self.env, &event, message).await == Delivered::Refused {
             count_drops(&self.env, DropReason::Lost, 1).await;
         }
     }

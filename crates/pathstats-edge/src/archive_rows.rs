@@ -1,4 +1,5 @@
-//! The D1 statements of the archive.
+//! The D1 statements of the archive: records, pages and leases, which stand in the first database, and the
+//! hourly rows. Those of the raw events are in `raw`.
 
 use std::cell::Cell;
 
@@ -6,20 +7,23 @@ use base16ct::lower::encode_string;
 use pathstats_archive::name::ArchiveName;
 use pathstats_archive::page::Page;
 use pathstats_archive::record::DayRecord;
-use pathstats_archive::store::{Batch, Deleted, Held, Lease, Usage};
+use pathstats_archive::store::{Held, Lease, Usage};
 use pathstats_archive::tally::{Figures, HourlyRow};
 use pathstats_model::cadence::may_be_sealed;
 use pathstats_model::hour::EventDate;
-use pathstats_model::{EventId, HourBucket, PathHourStats, TrafficEvent};
+use pathstats_model::sharding::by_shard;
+use pathstats_model::{EventId, HourBucket, PathHourStats};
 use serde::Deserialize;
 use wasm_bindgen::JsValue;
 use worker::{D1Result, Error, Result};
 
+use crate::at_once::all_at_once;
 use crate::database::{count, from_hex, hour_columns, integer};
+use crate::databases::Databases;
 use crate::metered::D1Database;
 
-/// Fewest rows that are asked for at once: as many of the widest as fit in a value of D1 (2 MB).
-const FEWEST_ROWS: usize = 256;
+mod raw;
+
 /// Most days that are listed: a year and more, so that an import shows whole.
 pub const MAX_DAYS: usize = 400;
 /// Hourly rows that are read at once.
@@ -28,7 +32,11 @@ const HOURLY_ROWS: usize = 5_000;
 /// The tables of the archive, and the raw events.
 #[derive(Debug)]
 pub struct ArchiveRows {
+    /// The first database.
     d1: D1Database,
+    /// The others, in order: they hold raw events and statistics.
+    further: Vec<D1Database>,
+    databases: Databases,
     used: Cell<Usage>,
 }
 
@@ -44,10 +52,26 @@ pub struct DayRow {
 }
 
 impl ArchiveRows {
-    /// The tables behind this binding.
+    /// The tables in these databases.
+    ///
+    /// # Errors
+    ///
+    /// When there is none.
+    pub fn new(databases: Databases) -> Result<Self> {
+        let mut every = databases.every()?.into_iter().map(D1Database::new);
+        let d1 = every.next().ok_or("there is no database")?;
+        Ok(Self { d1, further: every.collect(), databases, used: Cell::default() })
+    }
+
+    /// Databases that a day may be in.
     #[must_use]
-    pub fn new(d1: worker::D1Database) -> Self {
-        Self { d1: D1Database::new(d1), used: Cell::default() }
+    pub fn spread(&self) -> u32 {
+        u32::try_from(self.further.len()).map_or(1, |further| further + 1)
+    }
+
+    /// Every database, in order.
+    fn every(&self) -> impl Iterator<Item = &D1Database> {
+        core::iter::once(&self.d1).chain(&self.further)
     }
 
     /// Rows that these statements read and wrote.
@@ -56,17 +80,41 @@ impl ArchiveRows {
         self.used.get()
     }
 
-    /// Runs a statement with these values.
+    /// Runs a statement with these values, in the first database.
     async fn query(&self, sql: impl Into<String>, values: &[JsValue]) -> Result<D1Result> {
-        let result = self.d1.prepare(sql).bind(values)?.all().await?;
+        self.query_in(&self.d1, sql, values).await
+    }
+
+    /// Runs a statement with these values.
+    async fn query_in(
+        &self,
+        d1: &D1Database,
+        sql: impl Into<String>,
+        values: &[JsValue],
+    ) -> Result<D1Result> {
+        let result = d1.prepare(sql).bind(values)?.all().await?;
         self.meter(&result)?;
         Ok(result)
     }
 
-    /// Runs statements with their values, in one transaction.
+    /// Runs a statement in every database at once, and gives the answers in order.
+    async fn query_every(&self, sql: &str, values: &[JsValue]) -> Result<Vec<D1Result>> {
+        all_at_once(self.every().map(|d1| self.query_in(d1, sql, values))).await
+    }
+
+    /// Runs statements with their values, in one transaction of the first database.
     async fn transaction(&self, statements: &[(&str, &[JsValue])]) -> Result<Vec<D1Result>> {
-        let statements = statements.iter().map(|(sql, values)| self.d1.prepare(*sql).bind(values));
-        let results = self.d1.batch(statements.collect::<Result<_>>()?).await?;
+        self.transaction_in(&self.d1, statements).await
+    }
+
+    /// Runs statements with their values, in one transaction.
+    async fn transaction_in(
+        &self,
+        d1: &D1Database,
+        statements: &[(&str, &[JsValue])],
+    ) -> Result<Vec<D1Result>> {
+        let statements = statements.iter().map(|(sql, values)| d1.prepare(*sql).bind(values));
+        let results = d1.batch(statements.collect::<Result<_>>()?).await?;
         for result in &results {
             self.meter(result)?;
         }
@@ -114,6 +162,9 @@ impl ArchiveRows {
         if holder.owner != owner {
             return Ok(Lease::Busy(holder.until));
         }
+        // Who has the day stands in each database, for what is deleted there is deleted by its owner alone.
+        // Dying between: this run deletes nothing yet, and the next one writes its own name.
+        self.tell_owner(date, owner, until_ms).await?;
         let held = match row.results::<Row>()?.into_iter().next() {
             Some(row) => Held { record: serde_json::from_str(&row.record)?, carry: from_hex(&row.carry)? },
             None => Held { record: DayRecord::new(date), carry: Vec::new() },
@@ -187,140 +238,8 @@ impl ArchiveRows {
     /// When D1 refuses; the lease then ends by itself.
     pub async fn release(&self, date: EventDate, owner: &str) -> Result<()> {
         const DELETE: &str = "DELETE FROM archive_leases WHERE date = ?1 AND owner = ?2";
-        self.query(DELETE, &[date.to_string().into(), owner.into()]).await?;
+        self.query_every(DELETE, &[date.to_string().into(), owner.into()]).await?;
         Ok(())
-    }
-
-    /// See [`Store::events`](pathstats_archive::store::Store::events). The rows come as one text: a
-    /// value a row would cross one by one.
-    ///
-    /// # Errors
-    ///
-    /// When D1 cannot be read, or a row is no event: then its text is told.
-    pub async fn events(&self, date: EventDate, after: Option<EventId>, limit: usize) -> Result<Batch> {
-        #[derive(Deserialize)]
-        struct Rows {
-            rows: Option<String>,
-            n: usize,
-        }
-        const SELECT: &str = "SELECT group_concat(line, char(10)) AS rows, count(*) AS n FROM (\
-             SELECT json_array(id, path, method, status, response_time, client_ip_hash, user_agent, \
-             country, sample_ratio) AS line FROM traffic_events WHERE id > ?1 AND id < ?2 \
-             ORDER BY id LIMIT ?3)";
-        let (start, end) = bounds(date);
-        let from = after.map_or(start, |id| id.to_string());
-        let mut limit = limit;
-        let rows: Rows = loop {
-            let values = [from.as_str().into(), end.as_str().into(), count(limit as u64)];
-            match self.query(SELECT, &values).await {
-                Ok(result) => {
-                    let rows = result.results::<Rows>()?.into_iter().next();
-                    break rows.ok_or_else(|| Error::RustError("no row of counts".to_owned()))?;
-                }
-                // Wide rows do not fit into one value together: fewer do.
-                Err(_) if limit > FEWEST_ROWS => limit = FEWEST_ROWS.max(limit / 4),
-                Err(error) => return Err(error),
-            }
-        };
-        let events: Vec<TrafficEvent> = rows
-            .rows
-            .unwrap_or_default()
-            .lines()
-            .map(|line| {
-                TrafficEvent::from_row(line).map_err(|error| {
-                    Error::RustError(format!("a row of traffic_events is no event: {error}: {line}"))
-                })
-            })
-            .collect::<Result<_>>()?;
-        if events.len() != rows.n || !events.is_sorted_by(|a, b| a.id < b.id) {
-            return Err(Error::RustError("rows of traffic_events came out of order".to_owned()));
-        }
-        Ok(Batch { is_last: rows.n < limit, events })
-    }
-
-    /// Whether there is a raw event of the day.
-    ///
-    /// # Errors
-    ///
-    /// When D1 cannot be read.
-    pub async fn has_events(&self, date: EventDate) -> Result<bool> {
-        const SELECT: &str = "SELECT 1 AS found FROM traffic_events WHERE id > ?1 AND id < ?2 LIMIT 1";
-        let (start, end) = bounds(date);
-        let found = self.query(SELECT, &[start.into(), end.into()]).await?.results::<serde_json::Value>()?;
-        Ok(!found.is_empty())
-    }
-
-    /// The days that have raw events, oldest first, at most `limit`: a look-up each.
-    ///
-    /// # Errors
-    ///
-    /// When D1 cannot be read.
-    pub async fn days_with_events(&self, limit: usize) -> Result<Vec<EventDate>> {
-        #[derive(Deserialize)]
-        struct Row {
-            start: i64,
-        }
-        const SELECT: &str = "WITH RECURSIVE days (start) AS (\
-             SELECT CAST(substr(min(id), 1, 13) AS INTEGER) / 86400000 * 86400000 FROM traffic_events \
-             UNION ALL \
-             SELECT (SELECT CAST(substr(min(id), 1, 13) AS INTEGER) / 86400000 * 86400000 \
-             FROM traffic_events WHERE id >= CAST(start + 86400000 AS TEXT)) FROM days WHERE start IS NOT NULL \
-             ) SELECT start FROM days WHERE start IS NOT NULL LIMIT ?1";
-        let rows = self.query(SELECT, &[count(limit as u64)]).await?;
-        Ok(rows.results::<Row>()?.into_iter().map(|row| EventDate::from_ms(row.start)).collect())
-    }
-
-    /// See [`Store::delete_range`](pathstats_archive::store::Store::delete_range). The second
-    /// statement fails when the first deleted another number of rows or the run has lost its lease, and
-    /// takes it back with it. Asking either in the first one would read each row once more.
-    ///
-    /// # Errors
-    ///
-    /// When D1 refuses. The rows may still be deleted.
-    pub async fn delete_range(
-        &self,
-        date: EventDate,
-        owner: &str,
-        first: EventId,
-        last: EventId,
-        records: u32,
-    ) -> Result<Deleted> {
-        #[derive(Deserialize)]
-        struct Count {
-            n: u64,
-        }
-        const DELETE: &str = "DELETE FROM traffic_events WHERE id >= ?1 AND id <= ?2";
-        const GUARD: &str = "SELECT CASE WHEN changes() = ?1 \
-             AND EXISTS (SELECT 1 FROM archive_leases WHERE date = ?2 AND owner = ?3) \
-             THEN 1 ELSE json('another number of rows, or another run') END";
-        const COUNT: &str = "SELECT count(*) AS n FROM traffic_events WHERE id >= ?1 AND id <= ?2";
-        let range = [JsValue::from(first.to_string()), JsValue::from(last.to_string())];
-        let records = u64::from(records);
-        let held = [count(records), date.to_string().into(), owner.into()];
-        match self.transaction(&[(DELETE, &range), (GUARD, &held)]).await {
-            Ok(_) => Ok(Deleted::Exactly),
-            Err(error) => {
-                let held = self.query(COUNT, &range).await?.results::<Count>()?;
-                // As many as expected: it failed for another reason.
-                if held.first().is_none_or(|held| held.n == records) {
-                    Err(error)
-                } else {
-                    Ok(Deleted::Nothing)
-                }
-            }
-        }
-    }
-
-    /// Deletes raw events by their ids.
-    ///
-    /// # Errors
-    ///
-    /// When D1 refuses. The rows may still be deleted.
-    pub async fn delete_ids(&self, ids: &[EventId]) -> Result<u64> {
-        const DELETE: &str = "DELETE FROM traffic_events WHERE id IN (SELECT value FROM json_each(?1))";
-        let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
-        let result = self.query(DELETE, &[serde_json::to_string(&ids)?.into()]).await?;
-        Ok(result.meta()?.and_then(|meta| meta.changes).unwrap_or(0) as u64)
     }
 
     /// See [`Store::hourly`](pathstats_archive::store::Store::hourly).
@@ -329,6 +248,15 @@ impl ArchiveRows {
     ///
     /// When D1 cannot be read, or a row's sum is no time.
     pub async fn hourly(&self, hour: HourBucket) -> Result<Vec<HourlyRow>> {
+        let mut everywhere: Vec<HourlyRow> = Vec::new();
+        for d1 in self.every() {
+            everywhere.extend(self.hourly_in(d1, hour).await?);
+        }
+        everywhere.sort_by(|a, b| a.path.cmp(&b.path));
+        Ok(everywhere)
+    }
+
+    async fn hourly_in(&self, d1: &D1Database, hour: HourBucket) -> Result<Vec<HourlyRow>> {
         #[derive(Deserialize)]
         struct Row {
             path: String,
@@ -343,7 +271,7 @@ impl ArchiveRows {
         loop {
             let after = all.last().map(|row| row.path.clone()).unwrap_or_default();
             let values = [hour.to_string().into(), after.into(), count(HOURLY_ROWS as u64)];
-            let rows: Vec<Row> = self.query(SELECT, &values).await?.results()?;
+            let rows: Vec<Row> = self.query_in(d1, SELECT, &values).await?.results()?;
             let is_last = rows.len() < HOURLY_ROWS;
             all.extend(rows.into_iter().map(|row| HourlyRow {
                 path: row.path,
@@ -364,11 +292,27 @@ impl ArchiveRows {
     ///
     /// # Errors
     ///
-    /// When D1 refuses. The rows may still be written.
+    /// When D1 refuses. The rows may still be written, in some databases or in all.
     pub async fn rewrite_hour(
         &self,
         hour: HourBucket,
         statistics: &[(String, PathHourStats)],
+        now_ms: i64,
+    ) -> Result<()> {
+        let (layouts, date) = (self.databases.layouts(), hour.date());
+        let placed = statistics.iter().map(|row| (layouts.shard_of(&row.0, date), row));
+        for (shard, part) in by_shard(placed) {
+            let d1 = D1Database::new(self.databases.d1(shard)?);
+            self.rewrite_in(&d1, hour, &part, now_ms).await?;
+        }
+        Ok(())
+    }
+
+    async fn rewrite_in(
+        &self,
+        d1: &D1Database,
+        hour: HourBucket,
+        statistics: &[&(String, PathHourStats)],
         now_ms: i64,
     ) -> Result<()> {
         const WRITE: &str = "INSERT INTO path_stats_hourly (path, hour_bucket, requests, errors, \
@@ -404,7 +348,7 @@ impl ArchiveRows {
             rows.iter().map(|(sql, values)| (*sql, values.as_slice())).collect();
         let marks = [(CHANGED, &day), (TOTAL_CHANGED, &hour), (LEDGER_CHANGED, &hour)];
         statements.extend(marks.map(|(sql, values)| (sql, values.as_slice())));
-        self.transaction(&statements).await?;
+        self.transaction_in(d1, &statements).await?;
         Ok(())
     }
 
@@ -511,11 +455,6 @@ impl ArchiveRows {
              WHERE status <> 'archived' ORDER BY date LIMIT ?1";
         self.query(SELECT, &[count(limit as u64)]).await?.results()
     }
-}
-
-/// What lies before and after all ids of a day.
-fn bounds(date: EventDate) -> (String, String) {
-    (date.start_ms().to_string(), date.end_ms().to_string())
 }
 
 /// A sum of milliseconds in whole microseconds. Exact up to 2^53.

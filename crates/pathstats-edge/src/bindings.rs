@@ -5,13 +5,14 @@ use worker::Env;
 
 pub use crate::counted_as;
 
-/// The D1 database.
+/// The D1 database. Further ones are `D1_1`, `D1_2` and so on: see [`databases`](crate::databases).
 pub const D1: &str = "D1";
 /// The KV namespace of snapshots and the heartbeat.
 pub const KV: &str = "KV";
 /// The R2 bucket of archives.
 pub const R2_ARCHIVE: &str = "R2_ARCHIVE";
-/// The queue of events: the producer fills it, the api asks how much waits.
+/// The queue of events: the producer fills it, the api asks how much waits. Further ones are `TRAFFIC_QUEUE_1`,
+/// `TRAFFIC_QUEUE_2` and so on: see [`queues`](crate::queues).
 pub const TRAFFIC_QUEUE: &str = "TRAFFIC_QUEUE";
 /// The objects that count, one a path and hour.
 pub const AGGREGATOR_DO: &str = "AGGREGATOR_DO";

@@ -3,23 +3,41 @@
 use pathstats_model::budget::report::{CatchAllFigures, CatchAllRow, HourBudget};
 use pathstats_model::budget::{History, CATCH_ALLS};
 use pathstats_model::HourBucket;
+use serde::de::DeserializeOwned;
 use serde::Deserialize;
-use worker::{Error, Result};
+use wasm_bindgen::JsValue;
+use worker::{Env, Error, Result};
 
+use crate::at_once::all_at_once;
 use crate::database::{count, integer};
+use crate::databases::every;
 use crate::metered::D1Database;
 
 /// What budgets read and write.
 #[derive(Debug)]
 pub struct BudgetStore {
+    /// The first database, which has what budgets came to.
     d1: D1Database,
+    /// The others: the rows of an hour may stand in each.
+    further: Vec<D1Database>,
 }
 
 impl BudgetStore {
-    /// The database behind this binding.
-    #[must_use]
-    pub const fn new(d1: worker::D1Database) -> Self {
-        Self { d1: D1Database::new(d1) }
+    /// The databases of a Worker.
+    ///
+    /// # Errors
+    ///
+    /// When there is none.
+    pub fn of(env: &Env) -> Result<Self> {
+        let mut all = every(env)?.into_iter().map(D1Database::new);
+        Ok(Self { d1: all.next().ok_or("there is no database")?, further: all.collect() })
+    }
+
+    /// Asks every database at once, and gives the rows of each.
+    async fn ask<T: DeserializeOwned>(&self, sql: &str, values: &[JsValue]) -> Result<Vec<T>> {
+        let all = core::iter::once(&self.d1).chain(&self.further);
+        let asked = all.map(|d1| async move { d1.prepare(sql).bind(values)?.all().await?.results::<T>() });
+        Ok(all_at_once(asked).await?.into_iter().flatten().collect())
     }
 
     /// What there is of an hour, in hourly rows or in the daily ones that they were merged into.
@@ -41,13 +59,14 @@ impl BudgetStore {
              OR EXISTS (SELECT 1 FROM path_stats_daily WHERE date = substr(?1, 1, 10) \
              AND hours >> CAST(substr(?1, 12) AS INTEGER) & 1) AS paths";
         let [other, not_found] = CATCH_ALLS;
-        let statement =
-            self.d1.prepare(SELECT).bind(&[hour.to_string().into(), other.into(), not_found.into()])?;
-        let row = statement.all().await?.results::<Row>()?.into_iter().next().ok_or("D1 answered no row")?;
-        Ok(match (row.catch_alls, row.paths) {
-            (1, _) => History::CatchAll,
-            (_, 1) => History::Paths,
-            _ => History::None,
+        let values = [hour.to_string().into(), other.into(), not_found.into()];
+        let rows = self.ask::<Row>(SELECT, &values).await?;
+        Ok(if rows.iter().any(|row| row.catch_alls == 1) {
+            History::CatchAll
+        } else if rows.iter().any(|row| row.paths == 1) {
+            History::Paths
+        } else {
+            History::None
         })
     }
 
@@ -62,7 +81,7 @@ impl BudgetStore {
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
         let values = [
             budget.hour.to_string().into(),
-            budget.limit.map_or(wasm_bindgen::JsValue::NULL, |limit| count(u64::from(limit))),
+            budget.limit.map_or(JsValue::NULL, |limit| count(u64::from(limit))),
             count(u64::from(budget.closed)),
             count(u64::from(budget.groups_not_found)),
             count(budget.admitted),
@@ -86,9 +105,7 @@ impl BudgetStore {
         }
         const SELECT: &str = "SELECT EXISTS \
              (SELECT 1 FROM path_stats_hourly WHERE hour_bucket = ?1 AND sealed_at IS NULL) AS live";
-        let statement = self.d1.prepare(SELECT).bind(&[hour.to_string().into()])?;
-        let row = statement.all().await?.results::<Row>()?.into_iter().next().ok_or("D1 answered no row")?;
-        Ok(row.live == 0)
+        Ok(self.ask::<Row>(SELECT, &[hour.to_string().into()]).await?.iter().all(|row| row.live == 0))
     }
 
     /// Removes what an hour's budget came to.
@@ -155,12 +172,12 @@ impl BudgetStore {
              ON h.hour_bucket = k.value AND h.path IN (?2, ?3)";
         let [other, not_found] = CATCH_ALLS;
         let hours = serde_json::to_string(hours)?;
-        let statement = self.d1.prepare(SELECT).bind(&[hours.into(), other.into(), not_found.into()])?;
+        let rows = self.ask::<Row>(SELECT, &[hours.into(), other.into(), not_found.into()]).await?;
         let row = |row: Row| CatchAllRow {
             hour: row.hour,
             name: row.name,
             figures: CatchAllFigures { requests: row.requests, errors: row.errors },
         };
-        Ok(statement.all().await?.results::<Row>()?.into_iter().map(row).collect())
+        Ok(rows.into_iter().map(row).collect())
     }
 }

@@ -11,12 +11,12 @@ use pathstats_model::health::{
 use pathstats_model::HourBucket;
 use worker::{Env, Result};
 
-use crate::bindings::{ARCHIVER, D1, KV, TRAFFIC_QUEUE};
+use crate::bindings::{ARCHIVER, D1, KV};
 use crate::clock::{now_ms, within};
 use crate::health_store::HealthStore;
 use crate::ledger_store::LedgerStore;
 use crate::letter_store::D1LetterStore;
-use crate::queue;
+use crate::queues;
 use crate::snapshot_store::SnapshotStore;
 
 /// What is to be seen now. Reads only. A source that does not answer is told to be silent.
@@ -32,7 +32,7 @@ pub async fn look(env: &Env) -> Seen {
         ask("requests that were not recorded", async {
             HealthStore::new(env.d1(D1)?).drops(HourBucket::from_ms(since)).await
         }),
-        ask("the queue", async { queue::state(&env.queue(TRAFFIC_QUEUE)?).await }),
+        ask("the queue", queues::state(env)),
         ask("the archiver", archiver(env)),
     );
     let ledger = ask("the ledger", async { LedgerStore::new(env.d1(D1)?).differing().await });
@@ -44,7 +44,7 @@ pub async fn look(env: &Env) -> Seen {
 /// What the queue and the outbox tell of what is under way, for the ledger's watermark.
 pub async fn under_way(env: &Env) -> (Source<QueueState>, Source<OutboxState>) {
     join(
-        ask("the queue", async { queue::state(&env.queue(TRAFFIC_QUEUE)?).await }),
+        ask("the queue", queues::state(env)),
         ask("the outbox", async { HealthStore::new(env.d1(D1)?).outbox().await }),
     )
     .await

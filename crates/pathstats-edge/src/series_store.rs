@@ -10,13 +10,23 @@ use serde::Serialize;
 use wasm_bindgen::JsValue;
 use worker::{D1Result, Error, Result};
 
+use crate::at_once::all_at_once;
 use crate::database::from_hex;
+use crate::databases::Databases;
 use crate::metered::{D1Database, D1PreparedStatement};
 use crate::text_rows::{broken, field, texts};
+
+/// Hours whose figures are merged at once: in each database some 20 KB an hour.
+const HOURS_MERGED_AT_ONCE: usize = 48;
 
 /// The rows of hours and days.
 #[derive(Debug)]
 pub struct SeriesStore {
+    databases: Databases,
+}
+
+/// Those of one database.
+struct OneDatabase {
     d1: D1Database,
 }
 
@@ -71,18 +81,61 @@ impl Of<'_> {
 }
 
 impl SeriesStore {
-    /// The rows behind this binding.
+    /// The rows in these databases.
     #[must_use]
-    pub const fn new(d1: worker::D1Database) -> Self {
-        Self { d1: D1Database::new(d1) }
+    pub const fn new(databases: Databases) -> Self {
+        Self { databases }
     }
 
-    /// All that a series of a period is made from. Reads only; may be repeated.
+    /// All that a series of a period is made from, by database. Reads only; may be repeated.
     ///
     /// # Errors
     ///
-    /// When D1 cannot be read, or a row is broken.
-    pub async fn rows(&self, of: Of<'_>, period: &Period, filters: Filters) -> Result<Rows> {
+    /// When a database cannot be read, or a row is broken.
+    pub async fn rows(&self, of: Of<'_>, period: &Period, filters: Filters) -> Result<Vec<Rows>> {
+        let (from, to) = (period.hours.from.date(), period.hours.to.plus(-1).date());
+        let databases = match of {
+            Of::Path(path) => self.databases.of_path(path, from, to)?,
+            Of::System => self.databases.of_days(from, to)?,
+        };
+        let each: Vec<OneDatabase> =
+            databases.into_iter().map(|d1| OneDatabase { d1: D1Database::new(d1) }).collect();
+        let mut rows = all_at_once(each.iter().map(|one| one.rows(of, period, filters))).await?;
+        // A path and hour has one row, wherever it stands. The whole system has one in each database.
+        if of == Of::System && each.len() > 1 {
+            merge_hours(period, &each, &mut rows).await?;
+        }
+        Ok(rows)
+    }
+}
+
+/// Merges the figures of hours that several databases have: from their sketches, some hours at a time, so that
+/// memory is bounded however long the period is.
+async fn merge_hours(period: &Period, each: &[OneDatabase], rows: &mut [Rows]) -> Result<()> {
+    let holders = |hour: &HourBucket| {
+        let has = |rows: &&Rows| rows.hours.binary_search_by_key(hour, |row| row.hour).is_ok();
+        rows.iter().filter(has).count()
+    };
+    let shared: Vec<HourBucket> = period.hours.each().filter(|hour| holders(hour) > 1).collect();
+    for rows in rows.iter_mut() {
+        rows.hours.retain(|row| shared.binary_search(&row.hour).is_err());
+    }
+    for hours in shared.chunks(HOURS_MERGED_AT_ONCE) {
+        let read = each.iter().map(|one| one.sketches(Of::System, hours, Filters::default()));
+        let read = all_at_once(read).await?;
+        for hour in hours {
+            let of_hour = read.iter().flatten().filter(|row| row.hour == *hour);
+            let merged = HourRow::merged(of_hour).map_err(|error| error.to_string())?;
+            if let Some(rows) = rows.first_mut() {
+                rows.hours.extend(merged);
+            }
+        }
+    }
+    Ok(())
+}
+
+impl OneDatabase {
+    async fn rows(&self, of: Of<'_>, period: &Period, filters: Filters) -> Result<Rows> {
         let mut statements = vec![self.days(of, period, filters)?];
         if needs_columns(period, filters) {
             statements.push(self.hours(of, period)?);

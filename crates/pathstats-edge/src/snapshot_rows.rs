@@ -3,6 +3,7 @@
 use pathstats_model::hour::HourBucket;
 use pathstats_model::snapshot_memo::{AllPaths, BusyPath, Fingerprint, Passes};
 use serde::Deserialize;
+use wasm_bindgen::JsValue;
 use worker::Result;
 
 use crate::database::{count, from_hex, Database};
@@ -34,22 +35,53 @@ impl Database {
         open_from: HourBucket,
         limit: usize,
     ) -> Result<Vec<BusyPath>> {
-        // Short columns alone: what is grouped is sorted, with all that is asked for.
-        const SELECT: &str = "SELECT json_group_array(json_array(path, settled, requests - settled, n, revisions, written)) AS rows \
-             FROM (SELECT path, sum(requests) AS requests, \
-             total(CASE WHEN hour_bucket < ?3 THEN requests END) AS settled, \
-             count(CASE WHEN hour_bucket < ?3 THEN 1 END) AS n, \
-             total(CASE WHEN hour_bucket < ?3 THEN revision END) AS revisions, \
-             total(CASE WHEN hour_bucket < ?3 THEN updated_at END) AS written \
-             FROM path_stats_hourly WHERE hour_bucket BETWEEN ?1 AND ?2 GROUP BY path \
-             ORDER BY 2 DESC, path LIMIT ?4)";
         let values = [
             from.to_string().into(),
             to.to_string().into(),
             open_from.to_string().into(),
             count(limit as u64),
         ];
-        let result = self.d1().prepare(SELECT).bind(&values)?.all().await?;
+        self.busy_paths("", &values).await
+    }
+
+    /// The same of these paths, as far as they have rows.
+    ///
+    /// # Errors
+    ///
+    /// When D1 cannot be read.
+    pub async fn busiest_among(
+        &self,
+        paths: &[&str],
+        from: HourBucket,
+        to: HourBucket,
+        open_from: HourBucket,
+    ) -> Result<Vec<BusyPath>> {
+        if paths.is_empty() {
+            return Ok(Vec::new());
+        }
+        let values = [
+            from.to_string().into(),
+            to.to_string().into(),
+            open_from.to_string().into(),
+            count(paths.len() as u64),
+            serde_json::to_string(paths)?.into(),
+        ];
+        self.busy_paths("AND path IN (SELECT value FROM json_each(?5))", &values).await
+    }
+
+    async fn busy_paths(&self, condition: &str, values: &[JsValue]) -> Result<Vec<BusyPath>> {
+        // Short columns alone: what is grouped is sorted, with all that is asked for.
+        let select = format!(
+            "SELECT json_group_array(json_array(path, settled, requests - settled, n, revisions, written)) AS rows \
+             FROM (SELECT path, sum(requests) AS requests, \
+             total(CASE WHEN hour_bucket < ?3 THEN requests END) AS settled, \
+             count(CASE WHEN hour_bucket < ?3 THEN 1 END) AS n, \
+             total(CASE WHEN hour_bucket < ?3 THEN revision END) AS revisions, \
+             total(CASE WHEN hour_bucket < ?3 THEN updated_at END) AS written \
+             FROM path_stats_hourly WHERE hour_bucket BETWEEN ?1 AND ?2 {condition} GROUP BY path \
+             ORDER BY 2 DESC, path LIMIT ?4)"
+        );
+        let result = self.d1().prepare(select).bind(values)?.all().await?;
         let text = texts(&result)?.pop().unwrap_or_default();
         let rows: Vec<(String, f64, f64, u64, f64, f64)> = serde_json::from_str(&text)?;
         let busy = rows.into_iter().map(|(path, settled, open, rows, revisions, written)| BusyPath {

@@ -8,7 +8,7 @@ use crate::retention::Day;
 
 mod report;
 
-pub use report::{CapacityReport, KeptSample};
+pub use report::{CapacityReport, DatabaseSize, KeptSample};
 
 /// From this share of the limit on, a person is warned.
 pub const WARNING_RATIO: f64 = 0.8;

@@ -43,8 +43,8 @@ pub enum Silence {
 /// What a source told.
 pub type Source<T> = Result<T, Silence>;
 
-/// What the queue tells of itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What the queue tells of itself; of several, all together.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct QueueState {
     /// Messages that wait.
     pub messages: u64,
@@ -52,6 +52,18 @@ pub struct QueueState {
     pub bytes: u64,
     /// When the oldest of them was sent, in milliseconds.
     pub oldest_ms: Option<i64>,
+}
+
+impl QueueState {
+    /// Two queues together.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            messages: self.messages + other.messages,
+            bytes: self.bytes + other.bytes,
+            oldest_ms: [self.oldest_ms, other.oldest_ms].into_iter().flatten().min(),
+        }
+    }
 }
 
 /// Letters of one reason.

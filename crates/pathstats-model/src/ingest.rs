@@ -7,7 +7,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use serde::Deserialize;
 
 use crate::budget::call::{BudgetCall, BudgetReply};
@@ -21,6 +21,7 @@ use crate::event_id::EventId;
 use crate::hour::{HourBucket, PathHour};
 use crate::message::{decode_message, Refused};
 use crate::packed::PackedEvent;
+use crate::sharding::{by_shard, Layouts, Shard};
 
 /// A message as the queue delivered it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -104,8 +105,8 @@ pub trait Backend {
     /// What went wrong; told to the log.
     type Error: core::fmt::Display;
 
-    /// The rows of these path-hours, in order.
-    async fn row_states(&self, keys: &[&PathHour]) -> Result<Vec<RowState>, Self::Error>;
+    /// Which of the databases holds what.
+    fn layouts(&self) -> &Layouts;
 
     /// What this isolate knows of the budgets of paths. It may be empty at any time.
     fn known_paths(&self) -> Rc<RefCell<KnownPaths>>;
@@ -113,8 +114,12 @@ pub trait Backend {
     /// Asks the budgets of hours, and answers for each call in order; `None` where one did not answer.
     async fn ask_budgets(&self, calls: &[BudgetCall<'_>]) -> Vec<Option<BudgetReply>>;
 
-    /// Stores raw rows; those that are there stay as they are.
-    async fn store_events(&self, events: &[&TrafficEvent]) -> Result<(), Self::Error>;
+    /// The rows of these path-hours, in order. Each part is asked of its own database, and answered on its own.
+    async fn row_states(&self, parts: &[(Shard, Vec<&PathHour>)]) -> Vec<Result<Vec<RowState>, Self::Error>>;
+
+    /// Stores raw rows; those that are there stay as they are. Each part goes to its own database, and is
+    /// answered on its own.
+    async fn store_events(&self, parts: &[(Shard, Vec<&TrafficEvent>)]) -> Vec<Result<(), Self::Error>>;
 
     /// Stores dead letters; those that are there stay as they are.
     async fn store_dead_letters(&self, letters: &[SetAside]) -> Result<(), Self::Error>;
@@ -191,11 +196,11 @@ pub async fn ingest<B: Backend>(backend: &B, deliveries: &[Delivery], now_ms: i6
     }
     // 3. Group by row and hour, and look at the rows of hours old enough to be sealed. Reading
     //    may be repeated. Without an answer, the groups' messages come again.
-    let (mut groups, members) = group(&arrived, &answers);
-    let looked_up = look_up(backend, &mut groups, now_ms).await;
+    let (mut groups, mut members) = group(&arrived, &answers);
+    let unknown_rows = look_up(backend, &mut groups, now_ms).await;
     let mut left_out = Vec::with_capacity(groups.len());
-    for (group, members) in groups.iter().zip(&members) {
-        let unknown = !looked_up && may_be_sealed(group.key.hour, now_ms);
+    for (at, (group, members)) in groups.iter().zip(&members).enumerate() {
+        let unknown = unknown_rows.contains(&at);
         let events = members.iter().filter_map(|at| arrived.get(*at));
         left_out.push(unknown || group.row == RowState::Sealed);
         if group.row == RowState::Sealed {
@@ -207,20 +212,19 @@ pub async fn ingest<B: Backend>(backend: &B, deliveries: &[Delivery], now_ms: i6
         }
     }
     // 4. Raw rows, before they are counted. Again: rows that are there stay. Dying after: the
-    //    messages were not acknowledged and come again. A failure leaves all messages to come again.
+    //    messages were not acknowledged and come again. A database that fails leaves the messages with
+    //    events of its own to come again, and these are not counted now.
     let counts = |index: &usize| !left_out.get(*index).copied().unwrap_or(true);
-    let raw: Vec<&TrafficEvent> = (0..groups.len())
-        .filter(counts)
-        .filter_map(|index| members.get(index))
-        .flatten()
-        .filter_map(|at| arrived.get(*at))
-        .map(|a| &a.event)
-        .collect();
-    if !raw.is_empty() {
-        if let Err(error) = backend.store_events(&raw).await {
-            backend.report("raw events were not stored", &error);
+    let raw = (0..groups.len()).filter(counts).filter_map(|index| members.get(index)).flatten().copied();
+    match store(backend, &arrived, raw).await {
+        Stored::All => {}
+        Stored::None => {
             settled.0.fill(Settlement::Retry);
             return Ingested { settlements: settled.0, groups: groups.len(), ..Ingested::default() };
+        }
+        Stored::AllBut(failed) => {
+            failed.iter().filter_map(|at| arrived.get(*at)).for_each(|a| settled.retry(a.delivery));
+            leave_out(&failed, &mut groups, &mut members);
         }
     }
     // 5. Dead letters. Again: a letter's id does not change. A failure brings their messages again.
@@ -228,8 +232,11 @@ pub async fn ingest<B: Backend>(backend: &B, deliveries: &[Delivery], now_ms: i6
     // 6. Count. Again: the objects know the ids. A group that failed brings its messages again,
     //    and the events of those messages in other groups are then duplicates.
     let mut result = Ingested { dead_letters: stored_letters, groups: groups.len(), ..Ingested::default() };
-    let (indices, countable): (Vec<usize>, Vec<Group>) =
-        groups.into_iter().enumerate().filter(|(index, _)| counts(index)).unzip();
+    let (indices, countable): (Vec<usize>, Vec<Group>) = groups
+        .into_iter()
+        .enumerate()
+        .filter(|(index, group)| counts(index) && !group.events.is_empty())
+        .unzip();
     let replies = if countable.is_empty() { Vec::new() } else { backend.count(&countable).await };
     let mut waiting: BTreeMap<HourBucket, u32> = BTreeMap::new();
     for (at, index) in indices.iter().enumerate() {
@@ -306,30 +313,89 @@ fn group(arrived: &[Arrived], answers: &Answers<'_>) -> (Vec<Group>, Vec<Vec<usi
     (groups, members)
 }
 
-/// Fills in the state of rows that may be sealed. `false` when they could not be read.
-async fn look_up<B: Backend>(backend: &B, groups: &mut [Group], now_ms: i64) -> bool {
-    let old: Vec<usize> = (0..groups.len())
-        .filter(|index| groups.get(*index).is_some_and(|g| may_be_sealed(g.key.hour, now_ms)))
-        .collect();
-    if old.is_empty() {
-        return true;
+/// What became of raw rows.
+enum Stored {
+    All,
+    None,
+    /// All but those of the arrived events at these places.
+    AllBut(FxHashSet<usize>),
+}
+
+/// Stores the raw rows of these arrived events, in all databases at once.
+async fn store<B: Backend>(backend: &B, arrived: &[Arrived], raw: impl Iterator<Item = usize>) -> Stored {
+    let layouts = backend.layouts();
+    let place = |at: usize| {
+        let event = &arrived.get(at)?.event;
+        Some((layouts.shard_of(&event.path, event.hour().date()), (at, event)))
+    };
+    let (mut places, mut rows) = (Vec::<Vec<usize>>::new(), Vec::new());
+    for (shard, part) in by_shard(raw.filter_map(place)) {
+        let (of_part, events) = part.into_iter().unzip();
+        places.push(of_part);
+        rows.push((shard, events));
     }
-    let keys: Vec<&PathHour> = old.iter().filter_map(|index| groups.get(*index)).map(|g| &g.key).collect();
-    match backend.row_states(&keys).await {
-        Ok(states) if states.len() == old.len() => {
-            for (index, state) in old.into_iter().zip(states) {
-                if let Some(group) = groups.get_mut(index) {
-                    group.row = state;
+    if rows.is_empty() {
+        return Stored::All;
+    }
+    let mut results = backend.store_events(&rows).await.into_iter();
+    let (mut failures, mut failed) = (0, FxHashSet::default());
+    for places in &places {
+        match results.next() {
+            Some(Ok(())) => continue,
+            Some(Err(error)) => backend.report("raw events were not stored", &error),
+            None => {}
+        }
+        failures += 1;
+        failed.extend(places.iter().copied());
+    }
+    match failures {
+        0 => Stored::All,
+        all if all == places.len() => Stored::None,
+        _ => Stored::AllBut(failed),
+    }
+}
+
+/// Takes events out of their groups. One that has none left is not counted.
+fn leave_out(failed: &FxHashSet<usize>, groups: &mut [Group], members: &mut [Vec<usize>]) {
+    for (group, members) in groups.iter_mut().zip(members) {
+        let mut kept = members.iter().map(|at| !failed.contains(at));
+        group.events.retain(|_| kept.next().unwrap_or(false));
+        members.retain(|at| !failed.contains(at));
+    }
+}
+
+/// Fills in the state of rows that may be sealed. Tells the groups whose rows could not be read.
+async fn look_up<B: Backend>(backend: &B, groups: &mut [Group], now_ms: i64) -> Vec<usize> {
+    let layouts = backend.layouts();
+    let old = groups.iter().enumerate().filter(|(_, group)| may_be_sealed(group.key.hour, now_ms));
+    let parts: Vec<(Shard, Vec<usize>)> =
+        by_shard(old.map(|(at, group)| (layouts.shard_of(&group.key.path, group.key.hour.date()), at)));
+    if parts.is_empty() {
+        return Vec::new();
+    }
+    let keys: Vec<(Shard, Vec<&PathHour>)> = parts
+        .iter()
+        .map(|(shard, old)| (*shard, old.iter().filter_map(|at| groups.get(*at)).map(|g| &g.key).collect()))
+        .collect();
+    let mut answers = backend.row_states(&keys).await.into_iter();
+    let mut unknown = Vec::new();
+    for (_, old) in parts {
+        match answers.next() {
+            Some(Ok(states)) if states.len() == old.len() => {
+                for (at, state) in old.into_iter().zip(states) {
+                    if let Some(group) = groups.get_mut(at) {
+                        group.row = state;
+                    }
                 }
             }
-            true
-        }
-        Ok(_) => false,
-        Err(error) => {
-            backend.report("hourly rows were not read", &error);
-            false
+            Some(Err(error)) => {
+                backend.report("hourly rows were not read", &error);
+                unknown.extend(old);
+            }
+            Some(Ok(_)) | None => unknown.extend(old),
         }
     }
+    unknown
 }
 
 async fn store_letters<B: Backend>(backend: &B, letters: &[SetAside], settled: &mut Settled) -> u64 {

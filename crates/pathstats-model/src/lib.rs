@@ -14,6 +14,7 @@
 //! | when things happen | [`cadence`], [`backoff`], [`snapshot`], [`snapshot_memo`], [`freshness`] |
 //! | the whole system over time | [`totals`] |
 //! | how long things stay | [`retention`], [`rollup`], [`capacity`] |
+//! | which database holds what, where there are several | [`sharding`] |
 //! | what could not be counted, and trying it again | [`dead_letters`] |
 //! | whether all that came is accounted for | [`completeness`] |
 //! | whether all is well, and who is told when it is not | [`health`], [`alerts`] |
@@ -64,6 +65,7 @@ pub mod rollup;
 pub mod sampling;
 #[cfg(feature = "schema")]
 mod schema;
+pub mod sharding;
 pub mod snapshot;
 pub mod snapshot_memo;
 pub mod stats;

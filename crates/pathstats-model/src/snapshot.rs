@@ -155,6 +155,19 @@ impl PathHours {
         Ok(())
     }
 
+    /// Takes in what another database has of the same path and hours.
+    ///
+    /// # Errors
+    ///
+    /// Never for statistics that were decoded.
+    pub fn merge(&mut self, other: &Self) -> Result<(), StatsError> {
+        self.stats.merge(&other.stats)?;
+        for (mine, others) in [(&mut self.trend, &other.trend), (&mut self.error_trend, &other.error_trend)] {
+            mine.iter_mut().zip(others).for_each(|(mine, other)| *mine += other);
+        }
+        Ok(())
+    }
+
     /// Sums up.
     #[must_use]
     pub fn summary(self, path: String) -> PathSummary {

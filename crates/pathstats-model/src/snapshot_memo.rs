@@ -83,6 +83,22 @@ impl AllPaths {
         }
     }
 
+    /// Of these paths, their requests together.
+    #[must_use]
+    pub fn of(paths: &[BusyPath]) -> Self {
+        let mut all = Self::default();
+        for busy in paths {
+            all.add(&busy.path, busy.requests(), None);
+        }
+        all
+    }
+
+    /// Whether it is one of them.
+    #[must_use]
+    pub fn has(&self, path: &str) -> bool {
+        self.0.contains_key(path)
+    }
+
     /// All of them, in no order.
     #[must_use]
     pub fn into_paths(self) -> Vec<BusyPath> {
@@ -199,9 +215,40 @@ pub fn busiest(mut paths: Vec<BusyPath>, limit: usize) -> Vec<BusyPath> {
     paths
 }
 
+/// The busiest of several databases' paths: for each database those that are among the busiest of all, in the
+/// order given. A path that stands in several is as busy as they are together.
+#[must_use]
+pub fn busiest_of_all(databases: Vec<Vec<BusyPath>>, limit: usize) -> Vec<Vec<BusyPath>> {
+    let mut together = AllPaths::default();
+    for busy in databases.iter().flatten() {
+        together.add(&busy.path, busy.requests(), None);
+    }
+    let chosen = AllPaths::of(&busiest(together.into_paths(), limit));
+    let of_one = |paths: Vec<BusyPath>| paths.into_iter().filter(|busy| chosen.has(&busy.path)).collect();
+    databases.into_iter().map(of_one).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_busiest_of_all_are_told_apart_by_database() {
+        let path = |path: &str, requests| BusyPath {
+            path: path.to_owned(),
+            settled_requests: requests,
+            ..BusyPath::default()
+        };
+        let first = vec![path("/a", 5), path("/moved", 4), path("/few", 1)];
+        let second = vec![path("/b", 6), path("/moved", 4)];
+        let names = |paths: &[BusyPath]| paths.iter().map(|busy| busy.path.clone()).collect::<Vec<_>>();
+        let chosen = busiest_of_all(vec![first.clone(), second.clone(), Vec::new()], 2);
+        assert_eq!(
+            chosen.iter().map(|paths| names(paths)).collect::<Vec<_>>(),
+            [vec!["/moved"], vec!["/b", "/moved"], vec![]]
+        );
+        assert_eq!(busiest_of_all(vec![first.clone(), second.clone()], 10), [first, second]);
+    }
 
     const FINGERPRINT: Fingerprint = Fingerprint { rows: 22, revisions: 40, written: 9 };
 

@@ -4,11 +4,13 @@ mod support;
 
 use pathstats_model::ingest::{Delivery, Settlement};
 use pathstats_model::packed::PackedEvent;
-use pathstats_model::{PathHourStats, TrafficEvent};
+use pathstats_model::sharding::{Layout, Layouts};
+use pathstats_model::{EventDate, HourBucket, PathHourStats, TrafficEvent};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use support::faults::{Fate, Faults, Step};
 use support::recount::{deliveries, found, recount, Expected, Item, Message};
+use support::spread::{one_of_each, over};
 use support::world::delivery;
 use support::{event, json, packed_message, Queue, World, NOW};
 
@@ -56,9 +58,11 @@ proptest! {
         messages in proptest::collection::vec(any_message(), 0..40),
         percent in prop_oneof![Just(0u64), 1u64..15, 15u64..50],
         seed in any::<u64>(),
+        shards in 1u8..=4,
     ) {
         let expected = recount(&messages);
-        let world = World::at(NOW, Faults::by_chance(percent, seed));
+        let mut world = World::at(NOW, Faults::by_chance(percent, seed));
+        world.layouts = over(shards);
         Queue::of(deliveries(&messages)).settle(&world, 25_000);
         let_an_hour_pass(&world);
         assert_nothing_is_left_behind(&world);
@@ -127,6 +131,47 @@ fn a_batch_delivered_twice_counts_once() {
     assert_eq!((again.counted, again.duplicates), (0, 12));
     let_an_hour_pass(&world);
     assert_eq!(found(&world), expected);
+}
+
+#[test]
+fn a_database_that_fails_has_its_own_messages_come_again_and_no_other() {
+    let mut world = World::calm();
+    world.layouts = over(2);
+    let (first, second) = one_of_each(&world.layouts);
+    let batch = [
+        delivery("a", json(NOW, 1, &first)),
+        delivery("b", json(NOW, 2, &second)),
+        delivery("c", packed_message(&[json(NOW, 3, &first), json(NOW, 4, &second)])),
+        delivery("d", "nonsense"),
+    ];
+    world.script(Step::StoreEvents, Fate::Works);
+    world.script(Step::StoreEvents, Fate::Fails);
+    let ingested = world.take_in(&batch);
+    let [ack, retry] = [Settlement::Acknowledge, Settlement::Retry];
+    assert_eq!(ingested.settlements, [ack, retry, retry, ack]);
+    assert_eq!((ingested.counted, ingested.dead_letters), (2, 1), "what has no raw row is not counted");
+    let again = world.take_in(&batch);
+    assert_eq!((again.counted, again.duplicates), (2, 2));
+    let_an_hour_pass(&world);
+    assert_eq!(world.database.borrow().raw.len(), 4);
+    let requests = |path: &str| {
+        let row = world.row(&format!("{path}:{}", HourBucket::from_ms(NOW)));
+        PathHourStats::from_bytes(&row.stats).unwrap().counters.requests
+    };
+    assert_eq!((requests(&first), requests(&second)), (2, 2));
+}
+
+#[test]
+fn an_old_hour_whose_database_cannot_be_asked_waits_alone() {
+    let old = NOW - 120 * 3_600_000;
+    let mut world = World::calm();
+    world.layouts = Layouts::new(vec![Layout { from: EventDate::from_ms(old), shards: 2 }]).unwrap();
+    let (first, second) = one_of_each(&world.layouts);
+    world.script(Step::RowStates, Fate::Fails);
+    let ingested =
+        world.take_in(&[delivery("a", json(old, 1, &first)), delivery("b", json(old, 2, &second))]);
+    assert_eq!(ingested.settlements, [Settlement::Retry, Settlement::Acknowledge]);
+    assert_eq!(ingested.counted, 1);
 }
 
 #[test]

@@ -19,6 +19,7 @@ use pathstats_model::health::HealthReport;
 use pathstats_model::problem::Problem;
 use pathstats_model::retention::RetentionPlan;
 use pathstats_model::rollup::Done;
+use pathstats_model::sharding::{ReshardOrder, Resharded, ShardingReport};
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{json, Map, Value};
@@ -60,6 +61,8 @@ pub fn all() -> Map<String, Value> {
     take::<CapacityReport>(&mut answers);
     take::<CostReport>(&mut answers);
     take::<CardinalityReport>(&mut answers);
+    take::<ShardingReport>(&mut answers);
+    take::<Resharded>(&mut answers);
     take::<Problem>(&mut answers);
     let mut bodies = settings().for_deserialize().into_generator();
     take::<ReplayOrder>(&mut bodies);
@@ -67,6 +70,7 @@ pub fn all() -> Map<String, Value> {
     take::<SilenceOrder>(&mut bodies);
     take::<UnsilenceOrder>(&mut bodies);
     take::<DayOrder>(&mut bodies);
+    take::<ReshardOrder>(&mut bodies);
     let mut schemas = answers.take_definitions(true);
     schemas.extend(bodies.take_definitions(true));
     schemas.insert("OpenApi".to_owned(), json!({

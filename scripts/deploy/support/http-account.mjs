@@ -72,6 +72,7 @@ export async function startHttpAccount() {
         if (!database.applied) return refused(400, 7500, "no such table: d1_migrations: SQLITE_ERROR");
         return rows(database.applied.map((name, n) => ({ id: n + 1, name, applied_at: "2026-01-01 00:00:00" })));
       }
+      if (/FROM shard_layouts/i.test(body.sql)) return database.applied ? rows([{ shards: 1 }]) : refused(400, 7500, "no such table: shard_layouts: SQLITE_ERROR");
       return rows([]);
     }],
     ["GET", `${BASE}/storage/kv/namespaces`, ({ query }) => page(query.get("page") > 1 ? [] : state.namespaces)],

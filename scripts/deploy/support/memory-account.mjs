@@ -81,6 +81,7 @@ export function memoryAccount({ migrations = [], existing = {} } = {}) {
       return { version: script.live, whole: true, tag, ours: script.versions.some((one) => one.tag?.startsWith(TAG_PREFIX)), secrets: script.secrets };
     },
     appliedMigrations: async (name) => state.databases[name].migrations,
+    databasesNeeded: async (name) => state.databases[name].shards ?? 1,
     bookmark: async (name) => `bookmark-${state.databases[name].migrations.length}`,
     createQueue: change("createQueue", once("queues", () => ({ consumers: [] }))),
     createDatabase: change("createDatabase", once("databases", () => ({ id: `database-${++ids}`, migrations: [] }))),

@@ -21,14 +21,24 @@ const sqlWorker = {
     d1_databases: readJsonc(configOf("consumer")).env[ENVIRONMENT].d1_databases,
   },
 };
+
+/** The same for another database of a Worker's config. */
+const sqlNameOf = (binding) => `sql-${binding.toLowerCase().replace("_", "-")}`;
+const sqlWorkerOf = (database) => ({ config: { ...sqlWorker.config, name: sqlNameOf(database.binding), d1_databases: [{ ...database, binding: "D1" }] } });
 const DEFAULT = [real("producer"), real("consumer"), real("api"), real("archiver"), demoOrigin];
 
-/** Starts Workers (all of them as configured when none are given) on an empty, migrated database. */
-export async function startProduct(workers = DEFAULT) {
-  const harness = createTestHarness({ root: BESIDE_WRANGLER, workers: [...workers, sqlWorker] });
+/**
+ * Starts Workers (all of them as configured when none are given) on an empty, migrated database, and on further ones
+ * that the Workers' configs have beside `D1`.
+ */
+export async function startProduct(workers = DEFAULT, { further = [] } = {}) {
+  const harness = createTestHarness({ root: BESIDE_WRANGLER, workers: [...workers, sqlWorker, ...further.map(sqlWorkerOf)] });
   await harness.listen();
   const worker = (name) => harness.getWorker(scriptOf(name));
-  await worker("consumer").applyD1Migrations("D1");
+  const migrate = async () => {
+    for (const binding of ["D1", ...further.map(({ binding }) => binding)]) await worker("consumer").applyD1Migrations(binding);
+  };
+  await migrate();
   let env = await worker("consumer").getEnv();
   const rows = rowsBy((init) => harness.getWorker("sql").fetch("/", init));
   return {
@@ -37,6 +47,8 @@ export async function startProduct(workers = DEFAULT) {
     /** A Worker by its whole name. */
     script: (name) => harness.getWorker(name),
     rows,
+    /** The same of another database. */
+    rowsIn: (binding, sql, ...values) => rowsBy((init) => harness.getWorker(binding === "D1" ? "sql" : sqlNameOf(binding)).fetch("/", init))(sql, ...values),
     row: async (sql, ...values) => (await rows(sql, ...values))[0],
     /** Bindings held from outside: for preparations, while nothing else runs. */
     d1: () => env.D1,
@@ -55,7 +67,7 @@ export async function startProduct(workers = DEFAULT) {
     /** Empties every store, the cache among them. */
     reset: async () => {
       await harness.reset();
-      await worker("consumer").applyD1Migrations("D1");
+      await migrate();
       env = await worker("consumer").getEnv();
     },
     stop: () => harness.close(),

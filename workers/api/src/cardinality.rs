@@ -1,6 +1,5 @@
 //! `GET /admin/cardinality?hours=`: how many distinct paths each hour had room for.
 
-use pathstats_edge::bindings::D1;
 use pathstats_edge::budget_store::BudgetStore;
 use pathstats_edge::clock::now_ms;
 use pathstats_edge::http;
@@ -26,7 +25,7 @@ pub async fn answer(given: &Given, env: &Env) -> Result<Response> {
 }
 
 async fn report(hours: u32, env: &Env) -> Result<CardinalityReport> {
-    let store = BudgetStore::new(env.d1(D1)?);
+    let store = BudgetStore::of(env)?;
     let from = HourBucket::from_ms(now_ms()).plus(1 - i64::from(hours));
     // An event may lie five minutes ahead, so that the next hour may have begun.
     let budgets = store.budgets(from, hours + 1).await?;

@@ -1,8 +1,7 @@
 //! `GET /admin/ledger`: whether all that was received is accounted for.
 
-use pathstats_edge::bindings::D1;
 use pathstats_edge::clock::now_ms;
-use pathstats_edge::ledger_store::LedgerStore;
+use pathstats_edge::ledger::Ledger;
 use pathstats_edge::{health_sources, http};
 use pathstats_model::api::given::Given;
 use pathstats_model::completeness::answers::{LedgerAnswer, LedgerQuery};
@@ -18,7 +17,7 @@ pub async fn answer(given: &Given, env: &Env) -> Result<Response> {
         Err(problem) => return http::problem(&problem),
     };
     let (queue, outbox) = health_sources::under_way(env).await;
-    match LedgerStore::new(env.d1(D1)?).hours(query).await {
+    match Ledger::of(env)?.hours(query).await {
         Ok(hours) => http::json(200, &LedgerAnswer::new(query, &hours, watermark(&queue, &outbox, now), now)),
         Err(error) => {
             tracing::error!(%error, "the ledger cannot be read");

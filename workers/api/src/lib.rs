@@ -14,6 +14,7 @@
 //! | `/admin/alerts…`, and the cron of every minute | [`alerts`] |
 //! | `/admin/cost` | [`cost`] |
 //! | `/admin/ledger` | [`ledger`] |
+//! | `/admin/sharding…` | [`sharding`]: over how many databases paths are spread |
 //! | `/health` | [`health`] |
 //! | whatever changes something | [`gate`] first: who may, and the audit |
 //! | `/admin/audit` | [`audit`] |
@@ -33,6 +34,7 @@ mod ledger;
 mod metrics;
 mod openapi;
 mod paths;
+mod sharding;
 mod stats;
 mod tiers;
 
@@ -169,6 +171,8 @@ async fn operate(
         OperationId::Audit => audit::answer(&given, env).await,
         OperationId::Cost => cost::answer(&given, env).await,
         OperationId::Cardinality => cardinality::answer(&given, env).await,
+        OperationId::Sharding => sharding::show(env).await,
+        OperationId::Reshard => sharding::reshard(&mut request, identity, env).await,
         OperationId::AdminHealth => admin_health::answer(env).await,
         OperationId::AdminMetrics => admin_health::metrics(&accept, env).await,
         OperationId::Ledger => ledger::answer(&given, env).await,

@@ -1,10 +1,10 @@
 //! `GET /paths/metrics` and `GET /paths/search`: every path together, and any path.
 
 use pathstats_edge::answer_cache::KeptAnswer;
-use pathstats_edge::bindings::D1;
 use pathstats_edge::clock::now_ms;
-use pathstats_edge::database::Database;
+use pathstats_edge::databases::Databases;
 use pathstats_edge::http;
+use pathstats_edge::path_sums::PathSums;
 use pathstats_edge::series_store::{Of, SeriesStore};
 use pathstats_edge::totals::Detail;
 use pathstats_model::api::answers::{Filters, SearchAnswer};
@@ -65,7 +65,8 @@ async fn read(
     config: &ApiConfig,
     now_ms: i64,
 ) -> Result<MetricsAnswer> {
-    let store = SeriesStore::new(env.d1(D1)?);
+    let databases = Databases::open(env).await?;
+    let store = SeriesStore::new(databases.clone());
     let ((made, _), updated_at) = series(&store, Of::System, &period, Filters::default(), now_ms).await?;
     let previous = if compare {
         let before = series(&store, Of::System, &period.previous(), Filters::default(), now_ms).await?;
@@ -73,22 +74,22 @@ async fn read(
     } else {
         None
     };
-    let database = Database::new(env.d1(D1)?);
     let ended = HourBucket::from_ms(now_ms).plus(-1);
-    let two_days = database.two_days(ended.plus(-47), ended.plus(-23), ended).await?;
+    let sums = PathSums::of(&databases, ended.plus(-47), ended.plus(1))?;
+    let two_days = sums.two_days(ended.plus(-47), ended.plus(-23), ended).await?;
     let around = Surroundings {
         paths: tiers::find(env, context, config.fresh_for_ms, false).await?.snapshot.paths.clone(),
         changed: ChangedPath::list(two_days.iter().map(|(path, now, before)| (path.as_str(), *now, *before))),
-        last_hour: last_hour(&database, ended).await?,
+        last_hour: last_hour(&sums, ended).await?,
     };
     Ok(MetricsAnswer::new(&period, objective, updated_at, (made, previous), around))
 }
 
 /// Requests and server errors of the last hour that has ended and the one that has not: an hour at
 /// least, once there is traffic.
-async fn last_hour(database: &Database, ended: HourBucket) -> Result<(u64, u64)> {
+async fn last_hour(sums: &PathSums, ended: HourBucket) -> Result<(u64, u64)> {
     let mut counts = (0, 0);
-    for total in database.hourly_totals(ended, ended.plus(1), Detail::Head).await? {
+    for total in sums.hourly_totals(ended, ended.plus(1), Detail::Head).await? {
         let head =
             PathHourStats::head(&total.sketches.unwrap_or_default()).map_err(|error| error.to_string())?;
         counts.0 += head.counters.requests;
@@ -105,7 +106,9 @@ pub async fn search(given: &Given, env: &Env) -> Result<Response> {
     };
     let now = now_ms();
     let (from, to) = hours(now);
-    match Database::new(env.d1(D1)?).search_paths(from, to, &search).await {
+    let found =
+        async { PathSums::of(&Databases::open(env).await?, from, to)?.search(from, to, &search).await };
+    match found.await {
         Ok(mut paths) => {
             let limit = search.limit as usize;
             let more = paths.len() > limit;

@@ -3,14 +3,14 @@
 use core::future::Future;
 
 use pathstats_edge::answer_cache::KeptAnswer;
-use pathstats_edge::bindings::D1;
 use pathstats_edge::clock::now_ms;
+use pathstats_edge::databases::Databases;
 use pathstats_edge::series_store::{Of, SeriesStore};
 use pathstats_edge::{http, telemetry};
 use pathstats_model::api::answers::{Filters, StatsAnswer};
 use pathstats_model::api::given::Given;
 use pathstats_model::api::period::Period;
-use pathstats_model::api::series::Series;
+use pathstats_model::api::series::{Rows, Series};
 use pathstats_model::budget::names_a_row;
 use pathstats_model::config::ApiConfig;
 use pathstats_model::freshness::{FROM_CACHE, FROM_D1};
@@ -100,7 +100,7 @@ pub async fn kept_or_made<T: Serialize>(
 
 async fn read(parameters: Parameters, env: &Env, now_ms: i64) -> Result<StatsAnswer> {
     let Parameters { path, period, filters, compare } = parameters;
-    let store = SeriesStore::new(env.d1(D1)?);
+    let store = SeriesStore::new(Databases::open(env).await?);
     let of = Of::Path(&path);
     let (made, updated_at) = series(&store, of, &period, filters, now_ms).await?;
     let previous = if compare {
@@ -121,5 +121,5 @@ pub async fn series(
 ) -> Result<((Series, PathHourStats), Option<i64>)> {
     let rows = store.rows(of, period, filters).await?;
     let made = Series::new(period, filters, &rows, now_ms).map_err(|error| error.to_string())?;
-    Ok((made, rows.last_updated()))
+    Ok((made, rows.iter().filter_map(Rows::last_updated).max()))
 }

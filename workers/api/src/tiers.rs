@@ -4,9 +4,9 @@ use core::str::FromStr;
 use std::rc::Rc;
 use std::time::Duration;
 
-use pathstats_edge::bindings::{D1, KV, SNAPSHOT_DO, SNAPSHOT_OBJECT};
+use pathstats_edge::bindings::{KV, SNAPSHOT_DO, SNAPSHOT_OBJECT};
 use pathstats_edge::clock::now_ms;
-use pathstats_edge::database::Database;
+use pathstats_edge::databases::Databases;
 use pathstats_edge::http::{self, post};
 use pathstats_edge::snapshot_build::build;
 use pathstats_edge::snapshot_store::{know, known, SnapshotStore, StoredSnapshot};
@@ -93,7 +93,7 @@ async fn below_cache(env: &Env) -> Result<(Rc<StoredSnapshot>, DataSource)> {
         Err(error) => tracing::warn!(%error, "KV cannot be read, so D1 answers"),
     }
     let now = now_ms();
-    let snapshot = build(&Database::new(env.d1(D1)?), next_version(None, now), now).await?;
+    let snapshot = build(&Databases::open(env).await?, next_version(None, now), now).await?;
     Ok((Rc::new(snapshot.into()), DataSource::D1))
 }
 

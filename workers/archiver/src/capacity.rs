@@ -1,9 +1,11 @@
 //! How full the database is: a sample every six hours, and a report.
 
 use pathstats_edge::archive_rows::{ArchiveRows, MAX_DAYS};
-use pathstats_edge::bindings::{EnvVariables, D1};
+use pathstats_edge::at_once::all_at_once;
+use pathstats_edge::bindings::EnvVariables;
 use pathstats_edge::capacity_store::CapacityStore;
 use pathstats_edge::clock::now_ms;
+use pathstats_edge::databases::{binding, every, Databases};
 use pathstats_edge::http;
 use pathstats_model::capacity::{
     decide, level, limit_bytes, sampled_at, used_ratio, CapacityDecision, CapacityLevel, CapacityReport,
@@ -12,11 +14,16 @@ use pathstats_model::capacity::{
 use pathstats_model::config::ConfigError;
 use pathstats_model::problem::Problem;
 use pathstats_model::retention::day;
+use pathstats_model::sharding::{Shard, MAX_SHARDS};
 use worker::{Env, Error, Response, Result};
 
 /// What is known at one moment.
 struct Seen {
+    /// Each database's, in order.
+    sizes: Vec<u64>,
+    /// The samples of the fullest.
     samples: Vec<Sample>,
+    /// The size of the fullest.
     size: u64,
     limit: u64,
     level: CapacityLevel,
@@ -49,9 +56,11 @@ pub async fn sample(env: &Env) -> Result<CapacityDecision> {
     tell(&seen);
     // Dying before: the next sample is six hours away, and the trend does with one less. Again: one
     // of the same hour takes its place. Refused by a full database: the decision still stands.
-    let kept = Sample { at_ms: sampled_at(now_ms()), size_bytes: seen.size };
-    if let Err(error) = CapacityStore::new(env.d1(D1)?).keep(kept).await {
-        tracing::error!(%error, "the size of the database was not kept");
+    for (d1, size_bytes) in every(env)?.into_iter().zip(seen.sizes) {
+        let kept = Sample { at_ms: sampled_at(now_ms()), size_bytes };
+        if let Err(error) = CapacityStore::new(d1).keep(kept).await {
+            tracing::error!(%error, "the size of the database was not kept");
+        }
     }
     Ok(seen.decision)
 }
@@ -91,16 +100,26 @@ pub async fn known(env: &Env) -> Option<CapacityReport> {
 /// Reads only. May be repeated.
 async fn see(env: &Env) -> core::result::Result<Seen, Unseen> {
     let limit = limit_bytes(&EnvVariables(env)).map_err(Unseen::Config)?;
-    let (samples, size) = CapacityStore::new(env.d1(D1)?).read().await?;
+    let stores = every(env)?.into_iter().map(CapacityStore::new).collect::<Vec<_>>();
+    let mut read = all_at_once(stores.iter().map(CapacityStore::read)).await?;
+    let sizes: Vec<u64> = read.iter().map(|(_, size)| *size).collect();
+    // One that is full takes nothing more, however empty the others are.
+    let fullest = (0..sizes.len()).rev().max_by_key(|at| sizes.get(*at)).unwrap_or(0);
+    let (samples, size) = read.swap_remove(fullest);
     let level = level(used_ratio(size, limit));
-    // Closed or not is what matters here, however long raw events are kept.
-    let dates = ArchiveRows::new(env.d1(D1)?).days_with_events(MAX_DAYS).await?;
+    // Closed or not is what matters here, however long raw events are kept. What is archived of another
+    // database makes no room in this one.
+    let rows = ArchiveRows::new(Databases::open(env).await?)?;
+    let dates = rows.days_with_events_in(fullest, MAX_DAYS).await?;
     let days: Vec<_> = dates.into_iter().map(|date| day(date, now_ms(), 0)).collect();
-    Ok(Seen { decision: decide(level, &days), samples, size, limit, level })
+    Ok(Seen { decision: decide(level, &days), sizes, samples, size, limit, level })
 }
 
 fn body(seen: &Seen) -> CapacityReport {
+    let names = Shard::first(MAX_SHARDS).map(binding);
+    let sizes: Vec<(String, u64)> = names.zip(seen.sizes.iter().copied()).collect();
     CapacityReport::new(&seen.samples, (seen.size, seen.limit), (seen.level, seen.decision), now_ms())
+        .with_databases(&sizes)
 }
 
 fn tell(seen: &Seen) {

@@ -7,6 +7,7 @@
 //! | `GET /admin/archive/query`, `/admin/archive/download`, `/paths/events/export` | [`reading`]: what was recorded |
 //! | `GET /admin/retention`, `POST /admin/retention/run` | [`retention`]: roll-up and deletion of old statistics |
 //! | `GET /admin/capacity`, the cron of every six hours | [`capacity`]: how full the database is |
+//! | `POST /sharding/bound` | how many databases there are for it |
 //! | `GET /state` | [`state`]: what the api's health asks for |
 //! | the cron of every night, and that of every ten minutes | [`nightly`]: what is due, what is unfinished |
 //!
@@ -22,6 +23,7 @@ mod state;
 mod status;
 
 use pathstats_edge::bindings::{counted_as, EnvVariables};
+use pathstats_edge::databases::bound;
 use pathstats_edge::{http, telemetry, usage};
 use pathstats_model::capacity::CapacityDecision;
 use pathstats_model::cost::Operation;
@@ -29,6 +31,7 @@ use pathstats_model::health::ARCHIVER_STATE_PATH;
 use pathstats_model::http::request_id::REQUEST_ID;
 use pathstats_model::problem::Problem;
 use pathstats_model::retention::RetentionConfig;
+use pathstats_model::sharding::{Bound, BOUND_PATH};
 use worker::{event, Context, Env, Method, Request, Response, Result, ScheduleContext, ScheduledEvent};
 
 /// The cron of every night.
@@ -64,7 +67,8 @@ async fn answer(mut request: Request, env: Env, context: Context) -> Result<Resp
         | "/admin/archive/convert"
         | "/admin/cleanup/trigger"
         | "/admin/reconcile"
-        | "/admin/retention/run" => Method::Post,
+        | "/admin/retention/run"
+        | BOUND_PATH => Method::Post,
         _ => return http::problem(&Problem::not_found(&path)),
     };
     if request.method() != accepted {
@@ -78,6 +82,7 @@ async fn answer(mut request: Request, env: Env, context: Context) -> Result<Resp
         "/admin/retention" => retention::plan(&env).await,
         "/admin/retention/run" => retention::run(&env).await,
         "/admin/capacity" => capacity::report(&env).await,
+        BOUND_PATH => http::json(200, &Bound { databases: bound(&env) }),
         ARCHIVER_STATE_PATH => state::answer(&env, &config).await,
         "/admin/archive/status" => status::answer(&request, &env, &config).await,
         "/admin/archive/query" | "/admin/archive/download" | "/paths/events/export" => {

@@ -22,7 +22,7 @@ pub const SETTLING_MS: i64 = HOUR_MS;
 /// Archives the days that are due, and goes on with those that were begun, oldest first. A day that
 /// fails does not keep the next one from its turn. Gives the calls that are left to the invocation.
 pub async fn run(env: &Env, config: &ArchiveConfig) -> u32 {
-    let mut budget = lasting(LASTING_MS);
+    let mut budget = lasting(env, LASTING_MS);
     if let Err(error) = days(env, config, &mut budget).await {
         tracing::error!(%error, "the days to be archived cannot be listed");
     }
@@ -30,7 +30,7 @@ pub async fn run(env: &Env, config: &ArchiveConfig) -> u32 {
 }
 
 async fn days(env: &Env, config: &ArchiveConfig, budget: &mut Budget) -> Result<()> {
-    let store = store(env)?;
+    let store = store(env).await?;
     for (date, order) in todo(&store, config).await? {
         if budget.calls == 0 || now_ms() >= budget.ends_at_ms {
             break;
@@ -44,8 +44,8 @@ async fn days(env: &Env, config: &ArchiveConfig, budget: &mut Budget) -> Result<
 /// Archives and cleans one day now, however young it is. It tells the log itself.
 pub async fn one(env: &Env, config: &ArchiveConfig, date: EventDate) {
     let order = Order { archive: true, clean: true, convert: None, reconcile: None };
-    match store(env) {
-        Ok(store) => drop(one_day(env, &store, config, date, order, &mut lasting(LASTING_MS)).await),
+    match store(env).await {
+        Ok(store) => drop(one_day(env, &store, config, date, order, &mut lasting(env, LASTING_MS)).await),
         Err(error) => tracing::error!(%error, "a full database was not relieved"),
     }
 }

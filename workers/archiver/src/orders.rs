@@ -8,6 +8,7 @@ use pathstats_archive::run::{run, Budget, Order, Outcome, Reconcile, RunError};
 use pathstats_edge::analytics;
 use pathstats_edge::archive_store::ArchiveStore;
 use pathstats_edge::clock::now_ms;
+use pathstats_edge::databases::bound;
 use pathstats_edge::http::{self, read_body, Body};
 use pathstats_edge::telemetry;
 use pathstats_model::analytics::{ArchiveRun, DataPoint, RunEnd};
@@ -58,15 +59,15 @@ pub async fn take(
         }
         _ => Order { archive: true, clean: wanted.clean, ..NOTHING },
     };
-    let store = store(&env)?;
+    let store = store(&env).await?;
     if !wanted.wait {
         // Dying behind the answer: the record says how far it came, and the cron goes on.
         context.wait_until(telemetry::behind_request(async move {
-            let _ = one_day(&env, &store, &config, wanted.date, order, &mut lasting(BEHIND_MS)).await;
+            let _ = one_day(&env, &store, &config, wanted.date, order, &mut lasting(&env, BEHIND_MS)).await;
         }));
         return http::json(202, &DayUnderWay::started(wanted.date));
     }
-    match one_day(&env, &store, &config, wanted.date, order, &mut lasting(WAITED_FOR_MS)).await {
+    match one_day(&env, &store, &config, wanted.date, order, &mut lasting(&env, WAITED_FOR_MS)).await {
         Ok((Outcome::Busy(until), _)) => {
             let seconds = u32::try_from((until - now_ms()) / 1000 + 1).unwrap_or(60);
             let detail = format!("another run has {} until {}", wanted.date, iso_time(until));
@@ -132,9 +133,10 @@ fn told(
     }
 }
 
-/// All that an invocation has for the archive, for so long.
-pub fn lasting(ms: i64) -> Budget {
-    Budget { calls: CALLS, ends_at_ms: now_ms() + ms }
+/// All that an invocation has for the archive, for so long. A call that reads or deletes events is one to each
+/// database.
+pub fn lasting(env: &Env, ms: i64) -> Budget {
+    Budget { calls: CALLS / u32::from(bound(env)), ends_at_ms: now_ms() + ms }
 }
 
 /// Takes one day as far as the budget reaches, and tells the log and the analytics.

@@ -27,7 +27,7 @@ type Answer<T, E> = core::result::Result<T, E>;
 
 /// Answers `GET /admin/archive/query`, `/admin/archive/download` and `/paths/events/export`.
 pub async fn answer(request: &Request, path: &str, env: &Env) -> Result<Response> {
-    let library = Shelves(store(env)?);
+    let library = Shelves(store(env).await?);
     let answered = match path {
         "/admin/archive/query" => query(request, library).await,
         "/admin/archive/download" => download(request, &library).await,

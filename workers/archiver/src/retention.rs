@@ -1,13 +1,17 @@
 //! How long what is kept: what would go now, and the run that rolls days up and deletes.
 
+use std::collections::BTreeSet;
+
 use pathstats_edge::archive_rows::{ArchiveRows, MAX_DAYS};
 use pathstats_edge::bindings::{EnvVariables, D1};
 use pathstats_edge::clock::now_ms;
 use pathstats_edge::daily_store::D1DailyStore;
+use pathstats_edge::databases::{bound, every, Databases};
 use pathstats_edge::http;
 use pathstats_edge::usage_store::UsageStore;
+use pathstats_model::hour::EventDate;
 use pathstats_model::problem::Problem;
-use pathstats_model::retention::{day, Budget, Horizons, RetentionConfig, RetentionPlan};
+use pathstats_model::retention::{day, Budget, GoingRows, RetentionConfig, RetentionPlan, RowsUsed};
 use pathstats_model::rollup::{self, Done};
 use pathstats_model::HourBucket;
 use worker::{Env, Response, Result};
@@ -35,13 +39,20 @@ pub async fn plan(env: &Env) -> Result<Response> {
 async fn planned(env: &Env, config: RetentionConfig) -> Result<RetentionPlan> {
     let now = now_ms();
     let horizons = config.horizons(now);
-    let store = D1DailyStore::new(env.d1(D1)?);
-    let mut due = ArchiveRows::new(env.d1(D1)?).days_with_events(MAX_DAYS).await?;
+    let mut due = ArchiveRows::new(Databases::open(env).await?)?.days_with_events(MAX_DAYS).await?;
     due.retain(|date| day(*date, now, config.raw_days).due);
-    let to_roll_up = store.days_to_roll_up(horizons).await?;
-    let hourly = store.going_hours(horizons).await?;
-    let daily = store.going_days(horizons).await?;
-    Ok(RetentionPlan::new(&config, (&due, &to_roll_up), (hourly, daily), store.used(), now))
+    let mut to_roll_up: BTreeSet<EventDate> = BTreeSet::new();
+    let (mut hourly, mut daily) = (GoingRows::default(), GoingRows::default());
+    let mut used = RowsUsed::default();
+    for d1 in every(env)? {
+        let store = D1DailyStore::new(d1);
+        to_roll_up.extend(store.days_to_roll_up(horizons).await?);
+        hourly.add(&store.going_hours(horizons).await?);
+        daily.add(&store.going_days(horizons).await?);
+        used.add(store.used());
+    }
+    let to_roll_up: Vec<EventDate> = to_roll_up.into_iter().collect();
+    Ok(RetentionPlan::new(&config, (&due, &to_roll_up), (hourly, daily), used, now))
 }
 
 /// Does now what the night does, for as long as a person waits, and answers what was done. What is
@@ -64,33 +75,47 @@ pub async fn nightly(env: &Env, config: &RetentionConfig, lasting_ms: i64) -> Re
     if let Err(error) = UsageStore::new(env.d1(D1)?).forget_before(kept_from).await {
         tracing::warn!(%error, "old counts of operations were not deleted");
     }
-    let (store, horizons, budget) = ready(env, config, lasting_ms)?;
-    let done = rollup::nightly(&store, horizons, budget).await;
-    tell(&store, done);
-    Ok(done)
+    let (stores, horizons) = (every(env)?, config.horizons(now_ms()));
+    let mut all = Done { complete: true, ..Done::default() };
+    for (at, d1) in stores.into_iter().enumerate() {
+        let store = D1DailyStore::new(d1);
+        let done = rollup::nightly(&store, horizons, share(env, config, lasting_ms)).await;
+        tell(&store, done, at);
+        all = all.and(done);
+    }
+    Ok(all)
 }
 
-/// Goes on with what the last night began. Eight queries when nothing is left.
+/// Goes on with what the last night began. Eight queries a database when nothing is left.
 ///
 /// # Errors
 ///
 /// When there is no database.
 pub async fn go_on(env: &Env, config: &RetentionConfig, lasting_ms: i64) -> Result<Done> {
-    let (store, horizons, budget) = ready(env, config, lasting_ms)?;
-    let done = rollup::go_on(&store, horizons, budget).await;
-    if done != (Done { complete: true, ..Done::default() }) {
-        tell(&store, done);
+    let (stores, horizons) = (every(env)?, config.horizons(now_ms()));
+    let nothing = Done { complete: true, ..Done::default() };
+    let mut all = nothing;
+    for (at, d1) in stores.into_iter().enumerate() {
+        let store = D1DailyStore::new(d1);
+        let done = rollup::go_on(&store, horizons, share(env, config, lasting_ms)).await;
+        if done != nothing {
+            tell(&store, done, at);
+        }
+        all = all.and(done);
     }
-    Ok(done)
+    Ok(all)
 }
 
-fn ready(env: &Env, config: &RetentionConfig, lasting_ms: i64) -> Result<(D1DailyStore, Horizons, Budget)> {
-    let now = now_ms();
-    let budget = Budget { queries: config.queries, until_ms: now + lasting_ms };
-    Ok((D1DailyStore::new(env.d1(D1)?), config.horizons(now), budget))
+/// What one database may spend: as much as every other.
+fn share(env: &Env, config: &RetentionConfig, lasting_ms: i64) -> Budget {
+    let databases = bound(env);
+    Budget {
+        queries: config.queries / u32::from(databases),
+        until_ms: now_ms() + lasting_ms / i64::from(databases),
+    }
 }
 
-fn tell(store: &D1DailyStore, done: Done) {
+fn tell(store: &D1DailyStore, done: Done, database: usize) {
     let used = store.used();
     tracing::info!(
         daysRolledUp = done.days_rolled_up,
@@ -102,6 +127,7 @@ fn tell(store: &D1DailyStore, done: Done) {
         complete = done.complete,
         rowsRead = used.rows_read,
         rowsWritten = used.rows_written,
+        database,
         "days were rolled up"
     );
 }

@@ -5,6 +5,7 @@ use pathstats_archive::config::ArchiveConfig;
 use pathstats_edge::archive_rows::{ArchiveRows, MAX_DAYS};
 use pathstats_edge::bindings::D1;
 use pathstats_edge::clock::now_ms;
+use pathstats_edge::databases::Databases;
 use pathstats_edge::health_store::HealthStore;
 use pathstats_edge::http;
 use pathstats_model::health::{archive_state, ArchiveState, ArchiverState};
@@ -21,7 +22,7 @@ pub async fn answer(env: &Env, config: &ArchiveConfig) -> Result<Response> {
 }
 
 async fn archive(env: &Env, config: &ArchiveConfig) -> Result<ArchiveState> {
-    let in_database = ArchiveRows::new(env.d1(D1)?).days_with_events(MAX_DAYS).await?;
+    let in_database = ArchiveRows::new(Databases::open(env).await?)?.days_with_events(MAX_DAYS).await?;
     let archived = HealthStore::new(env.d1(D1)?).archived_days(MAX_DAYS).await?;
     Ok(archive_state(&in_database, &archived, config.raw_days, now_ms()))
 }

@@ -44,7 +44,7 @@ pub async fn answer(request: &Request, env: &Env, config: &ArchiveConfig) -> Res
 }
 
 async fn list(env: &Env, config: &ArchiveConfig) -> Result<Option<ArchiveStatus>> {
-    let store = store(env)?;
+    let store = store(env).await?;
     let in_database: BTreeSet<EventDate> =
         store.rows().days_with_events(MAX_DAYS).await?.into_iter().collect();
     let mut records: BTreeMap<EventDate, DayRecord> = BTreeMap::new();
@@ -61,7 +61,7 @@ async fn list(env: &Env, config: &ArchiveConfig) -> Result<Option<ArchiveStatus>
 }
 
 async fn one(env: &Env, config: &ArchiveConfig, date: EventDate) -> Result<Option<ArchiveStatus>> {
-    let store = store(env)?;
+    let store = store(env).await?;
     let in_database = store.rows().has_events(date).await?;
     let record = store.rows().record(date).await?;
     if record.is_none() && !in_database {

@@ -2,9 +2,10 @@
 
 use std::cell::RefCell;
 
-use pathstats_edge::bindings::{counted_as, D1};
+use pathstats_edge::bindings::counted_as;
 use pathstats_edge::clock::{alarm_time, now_ms};
 use pathstats_edge::database::Database;
+use pathstats_edge::databases::Databases;
 use pathstats_edge::http;
 use pathstats_edge::object_log::ObjectLog;
 use pathstats_edge::telemetry;
@@ -98,10 +99,15 @@ impl AggregatorDO {
         }
     }
 
+    /// The database that holds the row of a path and hour: always the same one.
+    async fn database(&self, key: &PathHour) -> Result<Database> {
+        Ok(Database::new(Databases::open(&self.env).await?.of(&key.path, key.hour.date())?))
+    }
+
     async fn flush(&self, row: FlushRow) -> Result<()> {
         // 1. The row, whole. Again, or late: D1 keeps the greater revision. Events that arrive
         //    while D1 writes are counted and flushed next time.
-        Database::new(self.env.d1(D1)?).write_hour(&row, now_ms()).await?;
+        self.database(&row.key).await?.write_hour(&row, now_ms()).await?;
         // 2. The checkpoint and the next alarm, in one transaction. Dying before: step 1 again.
         let next = self
             .aggregator
@@ -120,7 +126,7 @@ impl AggregatorDO {
     async fn seal(&self, key: &PathHour, revision: u64) -> Result<()> {
         // 1. The mark. Again: it marks the same row.
         let now = now_ms();
-        let found = Database::new(self.env.d1(D1)?).seal_hour(key, revision, now).await?;
+        let found = self.database(key).await?.seal_hour(key, revision, now).await?;
         // 2. The end, unless something arrived meanwhile. Dying before: step 1 again.
         let after = self.aggregator.borrow_mut().sealed(revision, found, now);
         match after {

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use pathstats_edge::bindings::{counted_as, D1};
+use pathstats_edge::bindings::counted_as;
 use pathstats_edge::budget_store::BudgetStore;
 use pathstats_edge::clock::{alarm_time, now_ms};
 use pathstats_edge::http;
@@ -72,7 +72,7 @@ impl PathBudgetDO {
     }
 
     fn store(&self) -> Result<BudgetStore> {
-        Ok(BudgetStore::new(self.env.d1(D1)?))
+        BudgetStore::of(&self.env)
     }
 
     async fn ask(&self, body: &[u8]) -> Result<BudgetReply> {

@@ -16,7 +16,11 @@ pub async fn replay(body: &[u8], env: &Env) -> Result<Response> {
         Err(error) => return refuse(&error),
     };
     let store = D1LetterStore::new(env.d1(D1)?);
-    match dead_letters::replay(&Platform::new(env)?, &store, &order).await {
+    let platform = match Platform::new(env).await {
+        Ok(platform) => platform,
+        Err(error) => return unreadable(&error),
+    };
+    match dead_letters::replay(&platform, &store, &order).await {
         Ok(replayed) => {
             tracing::info!(
                 selected = replayed.selected,

@@ -4,10 +4,12 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use pathstats_edge::analytics;
+use pathstats_edge::at_once::at_once;
 use pathstats_edge::bindings::{AGGREGATOR_DO, BUDGET_DO, CONSUMER, D1, KV};
 use pathstats_edge::budget_calls;
 use pathstats_edge::clock::now_ms;
 use pathstats_edge::database::Database;
+use pathstats_edge::databases::Databases;
 use pathstats_edge::fan_out::count_groups;
 use pathstats_edge::ledger_store::LedgerStore;
 use pathstats_edge::queue::Batch;
@@ -26,6 +28,7 @@ use pathstats_model::ingest::{
     ingest, Backend, DeadLetter, Delivery, Group, Ingested, SetAside, Settlement, Waiting,
 };
 use pathstats_model::limits::{CHUNK_CALLS, HEARTBEAT_MS};
+use pathstats_model::sharding::{Layouts, Shard};
 use pathstats_model::TrafficEvent;
 use worker::{Env, Error, Fetcher, ObjectNamespace, Result};
 
@@ -36,7 +39,9 @@ const TOLD_OF_A_BATCH: usize = 5;
 
 /// The platform behind [`ingest`].
 pub struct Platform {
+    /// The first one, which has the dead letters.
     database: Database,
+    databases: Databases,
     objects: ObjectNamespace,
     budgets: ObjectNamespace,
     consumer: Fetcher,
@@ -56,9 +61,10 @@ impl Platform {
     ///
     /// # Errors
     ///
-    /// When one is missing.
-    pub fn new(env: &Env) -> Result<Self> {
+    /// When one is missing, or it is not known which database holds what.
+    pub async fn new(env: &Env) -> Result<Self> {
         Ok(Self {
+            databases: Databases::open(env).await?,
             database: Database::new(env.d1(D1)?),
             objects: env.durable_object(AGGREGATOR_DO)?,
             budgets: env.durable_object(BUDGET_DO)?,
@@ -70,11 +76,17 @@ impl Platform {
     }
 }
 
+impl Platform {
+    fn shard(&self, shard: Shard) -> Result<Database> {
+        Ok(Database::new(self.databases.d1(shard)?))
+    }
+}
+
 impl Backend for Platform {
     type Error = Error;
 
-    async fn row_states(&self, keys: &[&PathHour]) -> Result<Vec<RowState>> {
-        self.database.row_states(keys).await
+    fn layouts(&self) -> &Layouts {
+        self.databases.layouts()
     }
 
     fn known_paths(&self) -> Rc<RefCell<KnownPaths>> {
@@ -86,8 +98,13 @@ impl Backend for Platform {
         budget_calls::ask_budgets(&self.budgets, &self.consumer, calls).await
     }
 
-    async fn store_events(&self, events: &[&TrafficEvent]) -> Result<()> {
-        self.database.store_events(events).await
+    async fn row_states(&self, parts: &[(Shard, Vec<&PathHour>)]) -> Vec<Result<Vec<RowState>>> {
+        at_once(parts.iter().map(|(shard, keys)| async { self.shard(*shard)?.row_states(keys).await })).await
+    }
+
+    async fn store_events(&self, parts: &[(Shard, Vec<&TrafficEvent>)]) -> Vec<Result<()>> {
+        at_once(parts.iter().map(|(shard, events)| async { self.shard(*shard)?.store_events(events).await }))
+            .await
     }
 
     async fn store_dead_letters(&self, letters: &[SetAside]) -> Result<()> {
@@ -130,7 +147,7 @@ impl Backend for Platform {
 /// Takes a batch of events in and settles each of its messages.
 pub async fn take_in(batch: &Batch, env: &Env) {
     let deliveries = batch.deliveries();
-    match Platform::new(env) {
+    match Platform::new(env).await {
         Ok(platform) => {
             let began = now_ms();
             let ingested = ingest(&platform, &deliveries, began).await;
@@ -150,8 +167,9 @@ pub async fn take_in(batch: &Batch, env: &Env) {
             beat(env).await;
         }
         Err(error) => {
-            // A binding is missing: a deploy went wrong. The messages wait for its repair.
-            tracing::error!(%error, "a binding of the consumer is missing");
+            // A binding is missing: a deploy went wrong. Or no database tells which of them holds what. The
+            // messages wait for its repair.
+            tracing::error!(%error, "a batch cannot be taken in");
             for (index, delivery) in deliveries.iter().enumerate() {
                 batch.retry(index, delay_seconds(config(env).retry_base_seconds, delivery.failed_before));
             }
@@ -163,9 +181,9 @@ pub async fn take_in(batch: &Batch, env: &Env) {
 ///
 /// # Errors
 ///
-/// When a binding is missing.
+/// As [`Platform::new`].
 pub async fn take_in_kept(env: &Env, deliveries: &[Delivery]) -> Result<Ingested> {
-    let ingested = ingest(&Platform::new(env)?, deliveries, now_ms()).await;
+    let ingested = ingest(&Platform::new(env).await?, deliveries, now_ms()).await;
     usage::count(Operation::Events, ingested.counted);
     Ok(ingested)
 }

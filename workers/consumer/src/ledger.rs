@@ -1,9 +1,9 @@
 //! The completeness ledger: what the cron checks.
 
-use pathstats_edge::bindings::{AGGREGATOR_DO, D1};
+use pathstats_edge::bindings::AGGREGATOR_DO;
 use pathstats_edge::clock::now_ms;
 use pathstats_edge::fan_out::probe_groups;
-use pathstats_edge::ledger_store::LedgerStore;
+use pathstats_edge::ledger::Ledger;
 use pathstats_model::calls::CountReply;
 use pathstats_model::completeness::check::{self, Books, Done, Finding, Noted, Seen};
 use pathstats_model::hour::{HourBucket, DAY_MS};
@@ -14,7 +14,7 @@ use worker::{Env, Error, ObjectNamespace, Result};
 const RUN_MS: i64 = 5 * 60_000;
 
 struct D1Books {
-    store: LedgerStore,
+    store: Ledger,
     objects: ObjectNamespace,
 }
 
@@ -48,7 +48,7 @@ impl Books for D1Books {
 
 /// Checks the hours that are due. Dying anywhere: see [`check::run`].
 pub async fn keep(env: &Env) -> Result<()> {
-    let books = D1Books { store: LedgerStore::new(env.d1(D1)?), objects: env.durable_object(AGGREGATOR_DO)? };
+    let books = D1Books { store: Ledger::of(env)?, objects: env.durable_object(AGGREGATOR_DO)? };
     let started = now_ms();
     let done = check::run(&books).await?;
     if done != Done::default() {

@@ -6,6 +6,7 @@
 //! | a batch of `traffic-events` | [`intake`] |
 //! | a batch of `traffic-events-dlq` | [`intake`]: kept as dead letters |
 //! | `POST /chunk`, `/budget-chunk`, from the consumer itself | the objects, in an invocation of its own |
+//! | `POST /sharding/bound`, from the api | how many databases there are for it |
 //! | `POST /dead-letters/replay`, `/dead-letters/discard`, from the api | [`dead_letters`] |
 //! | the cron of every five minutes | [`upkeep`]: snapshot, outbox, [`ledger`] |
 //!
@@ -24,6 +25,7 @@ mod totals;
 mod upkeep;
 
 use pathstats_edge::bindings::{counted_as, AGGREGATOR_DO, BUDGET_DO, DEAD_LETTER_QUEUE_ENDING};
+use pathstats_edge::databases::bound;
 use pathstats_edge::queue::{Batch, RawBatch};
 use pathstats_edge::{budget_calls, fan_out, http, telemetry, usage};
 use pathstats_model::budget::call::BUDGET_CHUNK_PATH;
@@ -32,6 +34,7 @@ use pathstats_model::cost::Operation;
 use pathstats_model::dead_letters::{DISCARD_PATH, REPLAY_PATH};
 use pathstats_model::http::request_id::REQUEST_ID;
 use pathstats_model::problem::Problem;
+use pathstats_model::sharding::{Bound, BOUND_PATH};
 use tracing::Instrument;
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::JsValue;
@@ -74,6 +77,7 @@ async fn answer(mut request: Request, env: Env) -> Result<Response> {
         CHUNK_PATH => chunk(fan_out::count_chunk(&env.durable_object(AGGREGATOR_DO)?, &body).await),
         BUDGET_CHUNK_PATH => chunk(budget_calls::ask_chunk(&env.durable_object(BUDGET_DO)?, &body).await),
         REPLAY_PATH => dead_letters::replay(&body, &env).await,
+        BOUND_PATH => http::json(200, &Bound { databases: bound(&env) }),
         DISCARD_PATH => dead_letters::discard(&body, &env).await,
         _ => http::problem(&Problem::not_found(&path)),
     }

@@ -2,9 +2,9 @@
 
 use std::cell::{Cell, RefCell};
 
-use pathstats_edge::bindings::{D1, KV};
+use pathstats_edge::bindings::KV;
 use pathstats_edge::clock::{alarm_time, now_ms};
-use pathstats_edge::database::Database;
+use pathstats_edge::databases::Databases;
 use pathstats_edge::snapshot_build::build;
 use pathstats_edge::snapshot_store::SnapshotStore;
 use pathstats_edge::usage::{count, ObjectCall};
@@ -119,7 +119,8 @@ impl SnapshotDO {
         let store = SnapshotStore::new(self.env.kv(KV)?);
         // 1. Read. Again: reads only.
         let prev = store.pointer().await?.map(|pointer| pointer.version);
-        let snapshot = build(&Database::new(self.env.d1(D1)?), next_version(prev, started), started).await?;
+        let snapshot =
+            build(&Databases::open(&self.env).await?, next_version(prev, started), started).await?;
         // 2. Publish. Dying within leaves the pointer at the snapshot before. Again: a new version.
         store.publish(&snapshot.into(), prev).await?;
         // 3. Remember when, so that an evicted object keeps its distance.

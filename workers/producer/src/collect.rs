@@ -2,7 +2,7 @@
 
 use std::cell::OnceCell;
 
-use pathstats_collector::{deliver, Delivered, Recorder};
+use pathstats_collector::{deliver_events, Delivered, Recorder};
 use pathstats_edge::access;
 use pathstats_edge::bindings::{EnvVariables, COLLECT_LIMIT};
 use pathstats_edge::clock::now_ms;
@@ -11,7 +11,7 @@ use pathstats_model::access::Token;
 use pathstats_model::config::{token, ConfigError};
 use pathstats_model::event::check_path;
 use pathstats_model::limits::MAX_COLLECT_BYTES;
-use pathstats_model::message::{decode_body, pack, Items};
+use pathstats_model::message::{decode_body, Items};
 use pathstats_model::problem::Problem;
 use pathstats_model::TrafficEvent;
 use serde::Serialize;
@@ -94,17 +94,15 @@ async fn store(env: &Env, recorder: &Recorder, items: Items) -> Result<Response>
             TrafficEvent { path, ..event }
         })
         .collect();
-    if let Some(first) = events.first() {
-        // Again, after an answer that was lost: the client sends the same ids, which count once.
-        if deliver(env, &first.id.to_string(), &pack(&events)?).await == Delivered::Refused {
-            let problem = Problem::new(
-                503,
-                "not_durable",
-                "The events could not be stored",
-                "neither the queue nor the outbox takes events: send the whole body again",
-            );
-            return http::problem(&problem.retry_after(10));
-        }
+    // Again, after an answer that was lost: the client sends the same ids, which count once.
+    if deliver_events(env, &events).await? == Delivered::Refused {
+        let problem = Problem::new(
+            503,
+            "not_durable",
+            "The events could not be stored",
+            "neither the queue nor the outbox takes events: send the whole body again",
+        );
+        return http::problem(&problem.retry_after(10));
     }
     let errors: Vec<ItemError> = items
         .refused

@@ -19,6 +19,7 @@ mod kv;
 mod ledger;
 mod letters;
 mod object;
+mod sharding;
 mod snapshot;
 mod telemetry;
 mod totals;
@@ -35,6 +36,11 @@ fn env() -> Env {
 
 fn database() -> pathstats_edge::database::Database {
     pathstats_edge::database::Database::new(env().d1(pathstats_edge::bindings::D1).unwrap())
+}
+
+/// All paths in the first database.
+fn one_database() -> pathstats_edge::databases::Databases {
+    pathstats_edge::databases::Databases::by(&env(), pathstats_model::sharding::Layouts::default())
 }
 
 /// A valid event of a path at a time; `n` makes its id its own.

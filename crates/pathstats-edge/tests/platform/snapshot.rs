@@ -1,4 +1,4 @@
-use super::{database, env, event};
+use super::{database, env, event, one_database};
 use pathstats_edge::bindings::D1;
 use pathstats_edge::snapshot_build::build;
 use pathstats_model::aggregator::FlushRow;
@@ -37,7 +37,7 @@ async fn a_snapshot_merges_the_hours_of_a_day_and_puts_the_busiest_first() {
     merged.merge(&write("/snapshot/busy", now.plus(-23), 30..50).await).unwrap();
     write("/snapshot/busy", now.plus(-24), 50..90).await;
     write("/snapshot/quiet", now.plus(-1), 0..3).await;
-    let snapshot = build(&database(), 9, NOW).await.unwrap();
+    let snapshot = build(&one_database(), 9, NOW).await.unwrap();
     assert_eq!((snapshot.version, snapshot.updated_at, snapshot.to), (9, NOW, now));
     let paths: Vec<(&str, u64)> = snapshot.paths.iter().map(|p| (p.path.as_str(), p.requests)).collect();
     assert_eq!(paths, [("/snapshot/busy", 50), ("/snapshot/quiet", 3)]);
@@ -73,7 +73,7 @@ async fn totals_made(pass: u64) {
 async fn what_is_remembered_of_settled_hours_never_hides_a_change() {
     const LATER: i64 = 1_610_000_000_000;
     let requests = async || {
-        let snapshot = build(&database(), 1, LATER).await.unwrap();
+        let snapshot = build(&one_database(), 1, LATER).await.unwrap();
         let paths = snapshot
             .paths
             .into_iter()

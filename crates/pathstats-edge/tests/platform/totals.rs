@@ -1,4 +1,4 @@
-use super::{database, env, event};
+use super::{database, env, event, one_database};
 use pathstats_edge::bindings::D1;
 use pathstats_edge::daily_store::D1DailyStore;
 use pathstats_edge::series_store::{Of, SeriesStore};
@@ -124,8 +124,9 @@ async fn hours_and_days_come_to_what_their_paths_come_to() {
     }
     let hours = Hours { from: first.plus(-1), to: last };
     let asked = Asked { hours, granularity: Granularity::Hour, zone: Zone::named("UTC").unwrap() };
-    let series = SeriesStore::new(env().d1(D1).unwrap());
-    let waiting = async || series.rows(Of::System, &asked, Filters::default()).await.unwrap().waiting;
+    let series = SeriesStore::new(one_database());
+    let waiting =
+        async || series.rows(Of::System, &asked, Filters::default()).await.unwrap().remove(0).waiting;
     assert_eq!(waiting().await, [first, first.plus(1)], "the hours of the period that have no total yet");
     let store = store();
     let done = run(&store, budget()).await;

@@ -80,6 +80,25 @@ pub struct Columns {
     pub p99: Option<f64>,
 }
 
+impl Columns {
+    /// The columns of these statistics, as they are stored.
+    #[must_use]
+    pub fn of(stats: &PathHourStats) -> Self {
+        let (counters, latency) = (&stats.counters, &stats.latency);
+        Self {
+            requests: counters.requests,
+            errors: counters.errors,
+            sum_response_time: counters.sum_response_time_ms(),
+            count_response_time: counters.count_response_time,
+            unique_ips: stats.clients.estimate(),
+            estimated_requests: counters.estimated_requests(),
+            p50: latency.percentile_ms(0.50),
+            p95: latency.percentile_ms(0.95),
+            p99: latency.percentile_ms(0.99),
+        }
+    }
+}
+
 impl Bounded {
     /// A percentile of a sketch, in milliseconds.
     #[must_use]

@@ -193,6 +193,14 @@ impl RankedPath {
 }
 
 impl Sums {
+    /// Adds what another database has of the path.
+    pub fn add(&mut self, other: &Self) {
+        self.requests += other.requests;
+        self.errors += other.errors;
+        self.sum_response_time += other.sum_response_time;
+        self.count_response_time += other.count_response_time;
+    }
+
     fn error_rate(&self) -> f64 {
         if self.requests == 0 {
             0.0

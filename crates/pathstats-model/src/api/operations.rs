@@ -70,6 +70,8 @@ pub enum OperationId {
     Cost,
     /// `GET /admin/cardinality`.
     Cardinality,
+    Sharding,
+    Reshard,
 }
 
 /// The methods of the API.

@@ -99,7 +99,7 @@ pub enum State {
     Removed,
 }
 
-/// What was read for a period.
+/// What was read of one database for a period.
 #[derive(Debug, Default)]
 pub struct Rows {
     /// The figures of hours; only for a series of hours.
@@ -110,6 +110,23 @@ pub struct Rows {
     pub sketches: Vec<HourStats>,
     /// Hours of the whole system that have rows of paths and no total yet, in order. Of a path: none.
     pub waiting: Vec<HourBucket>,
+}
+
+impl HourRow {
+    /// The figures of an hour that several databases have rows of.
+    ///
+    /// # Errors
+    ///
+    /// Never for statistics that were decoded.
+    pub fn merged<'a>(mut rows: impl Iterator<Item = &'a HourStats>) -> Result<Option<Self>, StatsError> {
+        let Some(first) = rows.next() else { return Ok(None) };
+        let (mut stats, mut updated_at) = (first.stats.clone(), first.updated_at);
+        for row in rows {
+            stats.merge(&row.stats)?;
+            updated_at = updated_at.max(row.updated_at);
+        }
+        Ok(Some(Self { hour: first.hour, columns: Columns::of(&stats), updated_at }))
+    }
 }
 
 impl DayStats {
@@ -165,8 +182,39 @@ impl<'a> Covered<'a> {
     }
 }
 
+/// What one database has of a period.
+struct OfDatabase<'a> {
+    covered: Covered<'a>,
+    sketches: HashMap<HourBucket, &'a HourStats>,
+}
+
+impl<'a> OfDatabase<'a> {
+    fn new(period: &Period, rows: &'a Rows) -> Self {
+        let sketches = rows.sketches.iter().map(|row| (row.hour, row)).collect();
+        Self { covered: Covered::new(period, &rows.days), sketches }
+    }
+
+    /// Adds what was counted in these hours.
+    fn add(&self, hours: Hours, merged: &mut PathHourStats) -> Result<(), StatsError> {
+        for hour in hours.each() {
+            match self.covered.by(hour) {
+                // Once a day.
+                Some(day) if hour.hour_of_day() == 0 => merged.merge(&day.stats)?,
+                Some(_) => {}
+                None => {
+                    if let Some(row) = self.sketches.get(&hour) {
+                        merged.merge(&row.stats)?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
 impl Series {
-    /// Makes the series of a period, and gives the statistics of its total.
+    /// Makes the series of a period, of what each database has of it, and gives the statistics of its total. An
+    /// hour has its figures in one of them: where several have rows of it, these are merged before.
     ///
     /// # Errors
     ///
@@ -174,54 +222,49 @@ impl Series {
     pub fn new(
         period: &Period,
         filters: Filters,
-        rows: &Rows,
+        rows: &[Rows],
         now_ms: i64,
     ) -> Result<(Self, PathHourStats), StatsError> {
-        let covered = Covered::new(period, &rows.days);
-        let sketches: HashMap<HourBucket, &HourStats> =
-            rows.sketches.iter().map(|row| (row.hour, row)).collect();
+        let databases: Vec<OfDatabase<'_>> = rows.iter().map(|rows| OfDatabase::new(period, rows)).collect();
         let merged = |hours: Hours| {
             let mut merged = PathHourStats::default();
-            for hour in hours.each() {
-                match covered.by(hour) {
-                    // Once a day.
-                    Some(day) if hour.hour_of_day() == 0 => merged.merge(&day.stats)?,
-                    Some(_) => {}
-                    None => {
-                        if let Some(row) = sketches.get(&hour) {
-                            merged.merge(&row.stats)?;
-                        }
-                    }
-                }
+            for database in &databases {
+                database.add(hours, &mut merged)?;
             }
             Ok::<_, StatsError>(merged)
         };
+        let removed = |hour: Hours| rows.iter().any(|rows| rows.removed(hour));
+        let counting =
+            |bucket: Hours| bucket.to.start_ms() > now_ms || rows.iter().any(|rows| rows.waits(bucket));
         let mut total = PathHourStats::default();
         let mut series = Vec::new();
         if needs_columns(period, filters) {
             total = merged(period.hours)?;
             let columns: HashMap<HourBucket, &HourRow> =
-                rows.hours.iter().map(|row| (row.hour, row)).collect();
+                rows.iter().flat_map(|rows| &rows.hours).map(|row| (row.hour, row)).collect();
             for bucket in period.buckets() {
                 let row = columns.get(&bucket.from);
-                let removed = row.is_none() && rows.removed(bucket);
+                let removed = row.is_none() && removed(bucket);
                 let figures = row.map_or_else(Figures::none, |row| Figures::of_columns(&row.columns));
-                series.push(Point::new(bucket, figures, removed, rows.counting(bucket, now_ms)));
+                series.push(Point::new(bucket, figures, removed, counting(bucket)));
             }
         } else if period.granularity == Granularity::Hour {
             // The total is that of the days, where hours are gone.
             total = merged(period.hours)?;
             for bucket in period.buckets() {
-                let row = sketches.get(&bucket.from);
-                let removed = row.is_none() && rows.removed(bucket);
-                let figures = row.map_or_else(Figures::none, |row| filters.figures(&row.stats));
-                series.push(Point::new(bucket, figures, removed, rows.counting(bucket, now_ms)));
+                let mut hour: Option<PathHourStats> = None;
+                for row in databases.iter().filter_map(|database| database.sketches.get(&bucket.from)) {
+                    hour.get_or_insert_default().merge(&row.stats)?;
+                }
+                let removed = hour.is_none() && removed(bucket);
+                let figures = hour.map_or_else(Figures::none, |stats| filters.figures(&stats));
+                series.push(Point::new(bucket, figures, removed, counting(bucket)));
             }
         } else {
             for bucket in period.buckets() {
                 let merged = merged(bucket)?;
                 let figures = filters.figures(&merged);
-                series.push(Point::new(bucket, figures, false, rows.counting(bucket, now_ms)));
+                series.push(Point::new(bucket, figures, false, counting(bucket)));
                 total.merge(&merged)?;
             }
         }
@@ -241,10 +284,10 @@ impl Rows {
         self.days.iter().any(|day| day.holds(hour.from))
     }
 
-    /// Whether something of these hours is not in their figures yet.
-    fn counting(&self, bucket: Hours, now_ms: i64) -> bool {
+    /// Whether something of these hours waits to be in their figures.
+    fn waits(&self, bucket: Hours) -> bool {
         let first = self.waiting.partition_point(|hour| *hour < bucket.from);
-        bucket.to.start_ms() > now_ms || self.waiting.get(first).is_some_and(|hour| *hour < bucket.to)
+        self.waiting.get(first).is_some_and(|hour| *hour < bucket.to)
     }
 
     /// When the newest of them was written.

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{forecast, used_ratio, CapacityDecision, CapacityLevel, Outlook, Sample};
 use crate::hour::{iso_time, EventDate};
 
-/// How full the database is, and where that goes.
+/// How full the database is, and where that goes; of several, the fullest.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Capacity"))]
 #[serde(rename_all = "camelCase")]
@@ -28,6 +28,22 @@ pub struct CapacityReport {
     pub emergency_archive: Option<EventDate>,
     /// One every six hours, of the last 90 days.
     pub samples: Vec<KeptSample>,
+    /// Each database, where there are several: all other figures are of the fullest.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub databases: Vec<DatabaseSize>,
+}
+
+/// The size of one of several databases.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct DatabaseSize {
+    /// Name of its binding.
+    pub binding: String,
+    /// Its size.
+    pub size_bytes: u64,
+    /// Share of the limit that is used.
+    pub used_ratio: f64,
 }
 
 /// A size of the database that was kept.
@@ -69,7 +85,22 @@ impl CapacityReport {
                 }
             },
             samples: samples.iter().map(kept).collect(),
+            databases: Vec::new(),
         }
+    }
+
+    /// With the sizes of all databases, where there are several.
+    #[must_use]
+    pub fn with_databases(mut self, sizes: &[(String, u64)]) -> Self {
+        let size = |(binding, size_bytes): &(String, u64)| DatabaseSize {
+            binding: binding.clone(),
+            size_bytes: *size_bytes,
+            used_ratio: used_ratio(*size_bytes, self.limit_bytes),
+        };
+        if sizes.len() > 1 {
+            self.databases = sizes.iter().map(size).collect();
+        }
+        self
     }
 }
 
@@ -95,5 +126,12 @@ mod tests {
                 "samples": [{"at": "2025-10-15T14:00:00.000Z", "sizeBytes": 90}]})
         );
         assert_eq!(serde_json::from_value::<CapacityReport>(json).unwrap(), report);
+        // One database has nothing to be told apart from.
+        let size = |name: &str, bytes| (name.to_owned(), bytes);
+        assert_eq!(report.clone().with_databases(&[size("D1", 95)]), report);
+        let several = report.with_databases(&[size("D1", 50), size("D1_1", 95)]);
+        let json = serde_json::to_value(several.databases).unwrap();
+        assert_eq!(json[0], serde_json::json!({"binding": "D1", "sizeBytes": 50, "usedRatio": 0.5}));
+        assert_eq!(json[1]["usedRatio"], 0.95);
     }
 }

@@ -65,6 +65,17 @@ pub struct Seen {
     pub differs_since_ms: Option<i64>,
 }
 
+impl Seen {
+    /// Adds what another database holds of the hour. Letters, the archive and what was found before stand in the
+    /// first one alone.
+    pub const fn add_database(&mut self, other: &Self) {
+        self.raw += other.raw;
+        self.counted += other.counted;
+        self.duplicates += other.duplicates;
+        self.purged |= other.purged;
+    }
+}
+
 /// What a check found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Finding {

@@ -18,6 +18,7 @@ use crate::calls::{CountReply, RowState};
 use crate::event::TrafficEvent;
 use crate::hour::PathHour;
 use crate::ingest::{ingest, Backend, DeadLetter, Delivery, Group, SetAside, Settlement, Waiting};
+use crate::sharding::{Layouts, Shard};
 
 /// What must be known of a letter before its body is read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -269,8 +270,8 @@ struct Listening<'a, B> {
 impl<B: Backend> Backend for Listening<'_, B> {
     type Error = B::Error;
 
-    async fn row_states(&self, keys: &[&PathHour]) -> Result<Vec<RowState>, B::Error> {
-        self.backend.row_states(keys).await
+    fn layouts(&self) -> &Layouts {
+        self.backend.layouts()
     }
 
     fn known_paths(&self) -> Rc<RefCell<KnownPaths>> {
@@ -281,8 +282,12 @@ impl<B: Backend> Backend for Listening<'_, B> {
         self.backend.ask_budgets(calls).await
     }
 
-    async fn store_events(&self, events: &[&TrafficEvent]) -> Result<(), B::Error> {
-        self.backend.store_events(events).await
+    async fn row_states(&self, parts: &[(Shard, Vec<&PathHour>)]) -> Vec<Result<Vec<RowState>, B::Error>> {
+        self.backend.row_states(parts).await
+    }
+
+    async fn store_events(&self, parts: &[(Shard, Vec<&TrafficEvent>)]) -> Vec<Result<(), B::Error>> {
+        self.backend.store_events(parts).await
     }
 
     async fn store_dead_letters(&self, letters: &[SetAside]) -> Result<(), B::Error> {

@@ -22,7 +22,19 @@ fn capacity(used_ratio: f64, full_at: Option<&str>) -> CapacityReport {
         full_at: full_at.map(date),
         emergency_archive: None,
         samples: Vec::new(),
+        databases: Vec::new(),
     }
+}
+
+#[test]
+fn two_queues_are_as_old_as_the_older_one() {
+    let queue = |messages, oldest_ms| QueueState { messages, bytes: 10, oldest_ms };
+    let none = queue(0, None);
+    assert_eq!(
+        none.and(queue(3, Some(7))).and(queue(4, Some(5))),
+        QueueState { messages: 7, bytes: 30, oldest_ms: Some(5) }
+    );
+    assert_eq!(none.and(none).oldest_ms, None);
 }
 
 /// A system as it should be.

@@ -32,6 +32,24 @@ pub struct GoingRows {
     pub newest: Option<EventDate>,
 }
 
+impl RowsUsed {
+    /// Adds what another database read and wrote.
+    pub const fn add(&mut self, other: Self) {
+        self.rows_read += other.rows_read;
+        self.rows_written += other.rows_written;
+    }
+}
+
+impl GoingRows {
+    /// Adds what goes from another database.
+    pub fn add(&mut self, other: &Self) {
+        self.rows += other.rows;
+        self.waiting_for_seal += other.waiting_for_seal;
+        self.oldest = [self.oldest, other.oldest].into_iter().flatten().min();
+        self.newest = self.newest.max(other.newest);
+    }
+}
+
 /// What a run would do now.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -123,6 +141,16 @@ impl RetentionPlan {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_goes_from_two_databases_is_added_up() {
+        let date = |text: &str| text.parse::<EventDate>().ok();
+        let of = |rows, oldest, newest| GoingRows { rows, waiting_for_seal: 1, oldest, newest };
+        let mut both = of(3, date("2025-10-10"), date("2025-10-10"));
+        both.add(&GoingRows::default());
+        both.add(&of(4, date("2025-10-09"), date("2025-10-12")));
+        assert_eq!(both, GoingRows { waiting_for_seal: 2, ..of(7, date("2025-10-09"), date("2025-10-12")) });
+    }
 
     #[test]
     fn a_plan_is_pinned() {

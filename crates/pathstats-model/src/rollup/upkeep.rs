@@ -116,6 +116,22 @@ pub struct Done {
     pub complete: bool,
 }
 
+impl Done {
+    /// What was done in two databases together.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self {
+            days_rolled_up: self.days_rolled_up + other.days_rolled_up,
+            daily_rows_written: self.daily_rows_written + other.daily_rows_written,
+            broken: self.broken + other.broken,
+            hourly_rows_deleted: self.hourly_rows_deleted + other.hourly_rows_deleted,
+            daily_rows_deleted: self.daily_rows_deleted + other.daily_rows_deleted,
+            failures: self.failures + other.failures,
+            complete: self.complete && other.complete,
+        }
+    }
+}
+
 /// How a step ended that did not fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Pace {

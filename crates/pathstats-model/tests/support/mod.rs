@@ -17,6 +17,7 @@ pub mod letters;
 pub mod object;
 pub mod queue;
 pub mod recount;
+pub mod spread;
 pub mod world;
 
 pub use events::{event, json, json_with, packed_message};

@@ -10,6 +10,7 @@ use pathstats_model::budget::known::KnownPaths;
 use pathstats_model::budget::BudgetSettings;
 use pathstats_model::calls::{CountCall, CountReply, RowState};
 use pathstats_model::ingest::{ingest, Backend, Delivery, Group, Ingested, SetAside, Waiting};
+use pathstats_model::sharding::{Layouts, Shard};
 use pathstats_model::{HourBucket, PathHour, TrafficEvent};
 
 use super::budget::BudgetObject;
@@ -25,8 +26,10 @@ const RING_AGAIN_MS: i64 = 2_000;
 pub struct World {
     /// The clock, in milliseconds since the epoch.
     pub now: Cell<i64>,
-    /// D1.
+    /// D1: the rows of all databases together.
     pub database: RefCell<Database>,
+    /// How they are spread: a statement goes to each database on its own, and may fail on its own.
+    pub layouts: Layouts,
     /// What goes wrong.
     pub faults: RefCell<Faults>,
     /// The objects by name. One that deleted itself is not here.
@@ -56,6 +59,7 @@ impl World {
         Self {
             now: Cell::new(now_ms),
             database: RefCell::default(),
+            layouts: Layouts::default(),
             faults: RefCell::new(faults),
             objects: RefCell::default(),
             budgets: RefCell::default(),
@@ -295,12 +299,8 @@ impl World {
 impl Backend for World {
     type Error = Outage;
 
-    async fn row_states(&self, keys: &[&PathHour]) -> Result<Vec<RowState>, Outage> {
-        pause().await;
-        let fate = self.faults.borrow_mut().fate(Step::RowStates);
-        let states = keys.iter().map(|key| self.database.borrow().row_state(key)).collect();
-        pause().await;
-        fate.told(states)
+    fn layouts(&self) -> &Layouts {
+        &self.layouts
     }
 
     fn known_paths(&self) -> Rc<RefCell<KnownPaths>> {
@@ -324,14 +324,30 @@ impl Backend for World {
         replies
     }
 
-    async fn store_events(&self, events: &[&TrafficEvent]) -> Result<(), Outage> {
-        pause().await;
-        let fate = self.faults.borrow_mut().fate(Step::StoreEvents);
-        if fate.persists() {
-            self.database.borrow_mut().store_events(events);
+    async fn row_states(&self, parts: &[(Shard, Vec<&PathHour>)]) -> Vec<Result<Vec<RowState>, Outage>> {
+        let mut answers = Vec::new();
+        for (_, keys) in parts {
+            pause().await;
+            let fate = self.faults.borrow_mut().fate(Step::RowStates);
+            let states = keys.iter().map(|key| self.database.borrow().row_state(key)).collect();
+            pause().await;
+            answers.push(fate.told(states));
         }
-        pause().await;
-        fate.told(())
+        answers
+    }
+
+    async fn store_events(&self, parts: &[(Shard, Vec<&TrafficEvent>)]) -> Vec<Result<(), Outage>> {
+        let mut answers = Vec::new();
+        for (_, events) in parts {
+            pause().await;
+            let fate = self.faults.borrow_mut().fate(Step::StoreEvents);
+            if fate.persists() {
+                self.database.borrow_mut().store_events(events);
+            }
+            pause().await;
+            answers.push(fate.told(()));
+        }
+        answers
     }
 
     async fn store_dead_letters(&self, letters: &[SetAside]) -> Result<(), Outage> {

@@ -388,6 +388,27 @@ pub(super) const OPERATIONS: &[Operation] = &[
         &[502, 504],
     ),
     read(
+        OperationId::Sharding,
+        "/admin/sharding",
+        "Over how many databases paths are spread",
+        "The layouts that were published and what each database holds. What is of a path and day stands in the database \
+         that the layout of that day tells, for ever: rows never move.",
+        &[],
+        &[Answer { status: 200, content: Content::Json("Sharding"), about: "The layouts and the databases." }],
+        &[502, 503, 504],
+    ),
+    change(
+        OperationId::Reshard,
+        "/admin/sharding/reshard",
+        "Publishes a layout",
+        "From a day of UTC on that begins in an hour at the earliest, paths are spread over so many databases; by \
+         default from the first that is allowed. All Workers must be bound to them. Going back is a layout with \
+         fewer. Nothing is copied: older days stay where they are, and go as they grow old.",
+        Some(Body { schema: "ReshardOrder", example: r#"{"shards":2,"dryRun":true}"# }),
+        &[Answer { status: 200, content: Content::Json("Resharded"), about: "The layout, and whether it was published." }],
+        &[409, 413, 502, 503, 504],
+    ),
+    read(
         OperationId::Cost,
         "/admin/cost",
         "What ran, and what a month of it costs",

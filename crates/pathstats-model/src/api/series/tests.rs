@@ -36,23 +36,9 @@ fn row(hour: HourBucket) -> Option<HourRow> {
     let stats = stats(hour);
     (stats.counters.requests > 0).then(|| HourRow {
         hour,
-        columns: columns(&stats),
+        columns: Columns::of(&stats),
         updated_at: hour.end_ms(),
     })
-}
-
-fn columns(stats: &PathHourStats) -> Columns {
-    Columns {
-        requests: stats.counters.requests,
-        errors: stats.counters.errors,
-        sum_response_time: stats.counters.sum_response_time_ms(),
-        count_response_time: stats.counters.count_response_time,
-        unique_ips: stats.clients.estimate(),
-        estimated_requests: stats.counters.estimated_requests(),
-        p50: stats.latency.percentile_ms(0.50),
-        p95: stats.latency.percentile_ms(0.95),
-        p99: stats.latency.percentile_ms(0.99),
-    }
 }
 
 fn merged(hours: impl Iterator<Item = HourBucket>) -> PathHourStats {
@@ -80,7 +66,7 @@ fn read(period: &Period, days: Vec<DayStats>, kept: impl Fn(HourBucket) -> bool)
 }
 
 fn series_of(period: &Period, rows: &Rows) -> Series {
-    Series::new(period, Filters::default(), rows, NOW).unwrap().0
+    Series::new(period, Filters::default(), core::slice::from_ref(rows), NOW).unwrap().0
 }
 
 #[test]
@@ -110,6 +96,38 @@ fn a_total_is_the_same_from_days_and_from_hours() {
             }
         }
     }
+}
+
+#[test]
+fn what_two_databases_have_is_merged_wherever_each_has_it() {
+    for query in [&[("from", "2025-10-10T05")][..], &[("from", "2025-10-10"), ("granularity", "day")]] {
+        let period = period(query);
+        let mut truth = merged(period.hours.each());
+        truth.merge(&merged(period.hours.each())).unwrap();
+        let days =
+            |is_current| period.hours.whole_days().map(move |date| day(date, is_current, false)).collect();
+        // One has its daily rows up to date, and the other has not.
+        let mut rows = [read(&period, days(true), |_| true), read(&period, days(false), |_| true)];
+        if period.granularity == Granularity::Hour {
+            rows[0].hours = period
+                .hours
+                .each()
+                .filter_map(|hour| {
+                    let of = || HourStats { hour, stats: stats(hour), updated_at: hour.end_ms() };
+                    row(hour).and_then(|_| HourRow::merged([of(), of()].iter()).unwrap())
+                })
+                .collect();
+            rows[1].hours.clear();
+        }
+        let made = Series::new(&period, Filters::default(), &rows, NOW).unwrap().0;
+        assert_eq!(made.total, Figures::of(&truth), "{query:?}");
+        let sum: u64 = made.series.iter().map(|point| point.figures.requests).sum();
+        assert_eq!(sum, truth.counters.requests);
+        rows[1].waiting = vec![period.hours.from];
+        let made = Series::new(&period, Filters::default(), &rows, NOW).unwrap().0;
+        assert_eq!(made.series[0].state, State::Counting, "one of them is behind");
+    }
+    assert_eq!(HourRow::merged([].iter()).unwrap(), None);
 }
 
 #[test]
