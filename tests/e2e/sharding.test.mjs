@@ -188,6 +188,12 @@ test("a change from one database to two while traffic flows loses and doubles no
     const shown = await until(async () => (await (await product.read("/paths?refresh=true")).json()).paths.find((one) => one.path === path && one.requests === stats.total.requests), { within: 30_000, what: "the path in the snapshot" });
     t.diagnostic(`${path}: ${shown.requests} requests over midnight`);
     await totalled(product.both);
+    // What was received is accounted for, whichever database has it.
+    await product.worker("consumer").scheduled({ cron: "*/5 * * * *" });
+    const ledger = await (await product.read(`/admin/ledger?from=${hourOf(midnight - 2 * HOUR_MS)}:00Z`)).json();
+    const checked = ledger.hours.filter(({ hour }) => hour < hourOf(midnight));
+    assert.deepEqual(checked.map(({ counted, difference }) => [counted > 0, difference]), [[true, 0], [true, 0]], JSON.stringify(ledger).slice(0, 600));
+    assert.ok(checked.every(({ received, counted, duplicates }) => received === counted + duplicates && duplicates > counted));
     const metrics = await (await product.read(`/paths/metrics?${range}`)).json();
     assert.equal(metrics.total.requests, mixed.length + (Date.now() < midnight + HOUR_MS ? 1 : 0));
   } finally {

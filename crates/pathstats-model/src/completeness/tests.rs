@@ -1,5 +1,5 @@
 use super::booking::{bookings, Booking, Kind};
-use super::check::{due, Noted};
+use super::check::{due, Archived, Noted, Seen};
 use super::figures::{Entry, Exhausted, Figures};
 use super::settled::{differs_since, waiting_until, watermark, Checked, HourState};
 use super::*;
@@ -39,6 +39,35 @@ fn what_is_stored_and_what_is_counted_are_told_from_each_other() {
     assert_eq!(Entry::from(Figures { stored: 99, ..found }).difference(), -1);
     assert_eq!(Entry::from(Figures { counted: 80, ..found }).difference(), 10);
     assert_eq!(Entry::from(Figures { dead: 50, late: 50, duplicates: 50, ..found }).difference(), 0);
+}
+
+#[test]
+fn what_several_databases_hold_of_an_hour_is_added_up() {
+    let mut first = Seen {
+        raw: 5,
+        archived: Archived::Yes(7),
+        counted: 4,
+        duplicates: 1,
+        dead: 2,
+        late: 3,
+        exhausted: Vec::new(),
+        purged: false,
+        difference_before: 9,
+        differs_since_ms: Some(8),
+    };
+    let alone = first.clone();
+    let other = Seen {
+        archived: Archived::No,
+        dead: 0,
+        late: 0,
+        difference_before: 0,
+        differs_since_ms: None,
+        ..first.clone()
+    };
+    first.add_database(&other);
+    assert_eq!(first, Seen { raw: 10, counted: 8, duplicates: 2, ..alone.clone() });
+    first.add_database(&Seen { raw: 0, counted: 0, duplicates: 0, purged: true, ..other });
+    assert_eq!(first, Seen { raw: 10, counted: 8, duplicates: 2, purged: true, ..alone });
 }
 
 #[test]

@@ -36,6 +36,7 @@ fn seen() -> Seen {
                 full_at: None,
                 emergency_archive: None,
                 samples: Vec::new(),
+                databases: Vec::new(),
             }),
             archive: Some(ArchiveState { days_with_errors: 2, days_differing: 1, ..ArchiveState::default() }),
         }),
