@@ -58,7 +58,8 @@ fn answer(head: &str, order: Value) -> (u16, Value) {
         return (
             200,
             json!({"shards": 1, "bound": 2, "queues": 1, "earliest": "2026-03-03", "databases": databases,
-                "layouts": [{"from": "2026-03-02", "shards": 2, "state": "coming"}]}),
+                "layouts": [{"from": "2026-03-02", "shards": 2, "state": "coming"}],
+                "runbook": "https://runbooks.test/docs/scaling-runbook.md"}),
         );
     }
     assert!(head.starts_with("post /admin/sharding/reshard "), "{head}");

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use pathstats_edge::at_once::all_at_once;
-use pathstats_edge::bindings::{ARCHIVER, CONSUMER, D1};
+use pathstats_edge::bindings::{EnvVariables, ARCHIVER, CONSUMER, D1};
 use pathstats_edge::clock::now_ms;
 use pathstats_edge::databases::{binding, bound, every};
 use pathstats_edge::http::{self, post, read_body, Body};
@@ -11,6 +11,7 @@ use pathstats_edge::layout_store::LayoutStore;
 use pathstats_edge::queues;
 use pathstats_edge::worker_call::answered;
 use pathstats_model::access::Identity;
+use pathstats_model::alerts::notification::Place;
 use pathstats_model::problem::Problem;
 use pathstats_model::sharding::{
     Bound, ReshardOrder, Resharded, Shard, ShardingReport, BOUND_PATH, MAX_ORDER_BYTES, MAX_SHARDS,
@@ -22,6 +23,10 @@ const BOUND_LIMIT: Duration = Duration::from_secs(10);
 
 /// The layouts and the databases.
 pub async fn show(env: &Env) -> Result<Response> {
+    let place = match Place::from_variables(&EnvVariables(env)) {
+        Ok(place) => place,
+        Err(error) => return http::problem(&Problem::configuration(&error)),
+    };
     let bound = match bound_everywhere(env).await {
         Ok(bound) => bound,
         Err(problem) => return http::problem(&problem),
@@ -31,7 +36,7 @@ pub async fn show(env: &Env) -> Result<Response> {
         let each = Shard::first(MAX_SHARDS).map(binding).zip(every(env)?);
         let reports = each.map(|(name, d1)| async move { LayoutStore::new(d1).report(name).await });
         let databases = all_at_once(reports).await?;
-        Ok(ShardingReport::new(&layouts, (bound, queues::count(env)), databases, now_ms()))
+        Ok(ShardingReport::new(&layouts, (bound, queues::count(env)), databases, &place, now_ms()))
     };
     match read.await {
         Ok(report) => http::json(200, &report),

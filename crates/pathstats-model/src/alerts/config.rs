@@ -40,21 +40,24 @@ impl AlertConfig {
                 .and_then(|own| rules.overlaid(own).map_err(|error| error.to_string()))
                 .map_err(|error| invalid("ALERT_RULES", &text, &format!("a file of rules: {error}")))?,
         };
+        Ok(Self { endpoint: endpoint(&get)?, place: Place::from_variables(variables)?, rules })
+    }
+}
+
+impl Place {
+    /// Reads the variables.
+    ///
+    /// # Errors
+    ///
+    /// The first variable that is wrong.
+    pub fn from_variables(variables: &impl Variables) -> Result<Self, ConfigError> {
+        // As above.
+        let get = |name: &str| variables.get(name).filter(|value| !value.trim().is_empty());
+        let base = address(&get, "RUNBOOK_BASE_URL")?.unwrap_or_else(|| RUNBOOK_BASE.to_owned());
         Ok(Self {
-            endpoint: endpoint(&get)?,
-            place: Place {
-                environment: word(&get, "ENVIRONMENT", "dev")?,
-                runbook_base: {
-                    let base = address(&get, "RUNBOOK_BASE_URL")?.unwrap_or_else(|| RUNBOOK_BASE.to_owned());
-                    if base.ends_with('/') {
-                        base
-                    } else {
-                        format!("{base}/")
-                    }
-                },
-                dashboard: address(&get, "DASHBOARD_URL")?,
-            },
-            rules,
+            environment: word(&get, "ENVIRONMENT", "dev")?,
+            runbook_base: if base.ends_with('/') { base } else { format!("{base}/") },
+            dashboard: address(&get, "DASHBOARD_URL")?,
         })
     }
 }

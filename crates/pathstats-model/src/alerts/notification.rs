@@ -132,7 +132,9 @@ impl Place {
         self.link(&format!("docs/runbooks/{rule}.md"))
     }
 
-    fn link(&self, path: &str) -> String {
+    /// Where a file of the repository is read: `docs/alerts.md`.
+    #[must_use]
+    pub fn link(&self, path: &str) -> String {
         format!("{}{path}", self.runbook_base)
     }
 }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Layouts, Publication};
+use crate::alerts::notification::Place;
 use crate::hour::{iso_time, EventDate};
 
 /// Path on which Workers tell the api how many databases they are bound to.
@@ -32,6 +33,8 @@ pub struct ShardingReport {
     pub layouts: Vec<LayoutReport>,
     /// The databases that the api is bound to.
     pub databases: Vec<DatabaseReport>,
+    /// Address of the runbook that tells how to add a database and how to spread paths.
+    pub runbook: String,
 }
 
 /// A layout.
@@ -103,6 +106,7 @@ impl ShardingReport {
         layouts: &Layouts,
         (bound, queues): (u8, u8),
         databases: Vec<DatabaseReport>,
+        place: &Place,
         now_ms: i64,
     ) -> Self {
         let today = EventDate::from_ms(now_ms);
@@ -125,6 +129,7 @@ impl ShardingReport {
             earliest: layouts.earliest(now_ms),
             layouts: layouts.all().iter().map(report).collect(),
             databases,
+            runbook: place.link("docs/scaling-runbook.md"),
         }
     }
 }

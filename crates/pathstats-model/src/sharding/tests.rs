@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::alerts::notification::Place;
 use crate::hour::DAY_MS;
 
 fn date(text: &str) -> EventDate {
@@ -144,13 +145,19 @@ fn an_order_reads_or_tells_what_is_wrong() {
 #[test]
 fn a_report_tells_which_layout_is_in_force() {
     let layouts = layouts(&[("2026-03-01", 2), ("2026-03-10", 3), ("2026-03-20", 1)]);
-    let report = ShardingReport::new(&layouts, (3, 2), Vec::new(), NOON);
+    let place = Place {
+        environment: "test".to_owned(),
+        runbook_base: "https://runbooks.test/".to_owned(),
+        dashboard: None,
+    };
+    let report = ShardingReport::new(&layouts, (3, 2), Vec::new(), &place, NOON);
     assert_eq!(
         serde_json::to_value(&report).unwrap(),
         serde_json::json!({"shards": 3, "bound": 3, "queues": 2, "earliest": "2026-03-21", "layouts": [
             {"from": "2026-03-01", "shards": 2, "state": "past"},
             {"from": "2026-03-10", "shards": 3, "state": "current"},
-            {"from": "2026-03-20", "shards": 1, "state": "coming"}], "databases": []})
+            {"from": "2026-03-20", "shards": 1, "state": "coming"}], "databases": [],
+            "runbook": "https://runbooks.test/docs/scaling-runbook.md"})
     );
 }
 
