@@ -21,6 +21,8 @@ const { Log, LogLevel, Miniflare, convertV4MiniflareOptions } = await import("mi
 const ENVIRONMENT = "dev";
 export const PORTS = { producer: 8787, api: 8788 };
 const HOST = "127.0.0.1";
+/** Workers that are bound to further databases where there are any: the producer needs the first alone. */
+const SPREAD = ["consumer", "api", "archiver"];
 
 // miniflare keeps the process of the runtime to itself: this is how `kill` finds it.
 let runtimeProcess;
@@ -38,12 +40,13 @@ diagnostics.subscribe("child_process", ({ process: child }) => {
  * - `batchSeconds`: the longest that a queue waits for its batch to fill; none given, what the configs say.
  * - `trees`: folder of another checkout, by Worker, whose config and build are taken instead: two releases then meet.
  * - `lastMigration`: the last file of migrations/ that is applied at the start; `migrate` of the handle applies the others.
+ * - `databases`: how many databases there are; the further ones are `D1_1` and so on, bound to every Worker that places or reads rows.
  * - `crons`: whether the configs' schedules fire by themselves.
  * - `beside`: further Workers, each of one module: `{ name: file }`. They have the database as `D1` and the snapshots as `KV`.
  * - `onLog({ level, message })`: each line that the Workers log.
  */
-export async function startRuntime({ state = STATE, ports = PORTS, vars = {}, batchSeconds, trees = {}, lastMigration, crons = true, beside = {}, onLog = printProblems } = {}) {
-  const workers = [...WORKERS.map((name) => ({ name, config: trees[name] ? join(trees[name], "wrangler", `${name}.jsonc`) : configOf(name) })), { name: "origin", config: DEMO_ORIGIN_CONFIG }].map(readWorker);
+export async function startRuntime({ state = STATE, ports = PORTS, vars = {}, batchSeconds, trees = {}, lastMigration, databases = 1, crons = true, beside = {}, onLog = printProblems } = {}) {
+  const workers = [...WORKERS.map((name) => ({ name, config: trees[name] ? join(trees[name], "wrangler", `${name}.jsonc`) : configOf(name) })), { name: "origin", config: DEMO_ORIGIN_CONFIG }].map(readWorker).map(spread(databases));
   await claim(state);
   await Promise.all(Object.entries(ports).map(([name, port]) => requireFreePort(name, port)));
   mkdirSync(state, { recursive: true });
@@ -168,6 +171,14 @@ function readWorker({ name, config }) {
   if (site && !existsSync(site)) throw new Failure(`${site} is missing: the page of the Worker \`${name}\` is not built. Run \`just build\`.`);
   return { name, script: parsed.name, crons: parsed.triggers?.crons ?? [], workerOptions, main };
 }
+
+/** A Worker of a set-up with so many databases. */
+const spread = (databases) => (worker) => {
+  if (databases === 1 || !SPREAD.includes(worker.name)) return worker;
+  const { D1 } = worker.workerOptions.d1Databases;
+  const further = Array.from({ length: databases - 1 }, (_, index) => [`D1_${index + 1}`, { ...D1, id: `${D1.id}-${index + 1}` }]);
+  return { ...worker, workerOptions: { ...worker.workerOptions, d1Databases: { ...worker.workerOptions.d1Databases, ...Object.fromEntries(further) } } };
+};
 
 /** A Worker's script is its main file and the wasm files beside it: builds are whole, and nothing is bundled again. */
 function miniflareWorker({ script, workerOptions, main }, vars, port, batchSeconds) {

@@ -52,7 +52,7 @@ for (const [name, view] of Object.entries(VIEWS)) {
       at(view, async (page) => {
         assert.equal(await page.evaluate(() => document.documentElement.lang), "zh-CN");
         const texts = await page.locator("h1, h2, h3, nav a, th, label, .button, .tile dt, .badge").allInnerTexts();
-        const english = texts.filter((text) => /^(Overview|Archive|Health|Path|Requests|Errors|Refresh|Time|Status|Method|Top paths|Checks|Dead letters)$/.test(text.trim()));
+        const english = texts.filter((text) => /^(Overview|Archive|Health|Path|Requests|Errors|Refresh|Time|Status|Method|Top paths|Checks|Dead letters|Databases)$/.test(text.trim()));
         assert.deepEqual(english, []);
         assert.ok(texts.some((text) => /\p{Script=Han}/u.test(text)));
       }, { language: "zh" }));

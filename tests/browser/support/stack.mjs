@@ -15,9 +15,9 @@ export const OLD_DAY = daysAgo(5);
 const OLD_EVENTS = 600;
 const AT_ONCE = 1_000;
 
-/** Starts it empty. */
-export async function startStack({ vars } = {}) {
-  const runtime = await startOnState({ vars });
+/** Starts it empty, with so many databases. */
+export async function startStack({ vars, databases } = {}) {
+  const runtime = await startOnState({ vars, databases });
   const address = (query = "") => new URL(`/${query}`, runtime.url("api")).href;
   const read = async (path) => {
     const response = await runtime.fetch("api", path, { headers: { authorization: `Bearer ${SECRETS.READ_TOKEN}` } });

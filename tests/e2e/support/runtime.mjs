@@ -16,12 +16,13 @@ const COLUMNS =
   "hour_bucket, requests, errors, sum_response_time, count_response_time, unique_ips, estimated_requests, p50, p95, p99, hex(sketches) AS sketches";
 
 /** Starts all Workers on a fresh folder, or on one that a runtime before this one left. The others as startRuntime has them. */
-export async function startOnState({ vars = {}, batchSeconds = 0, state = scratchFolder(), trees = {}, lastMigration } = {}) {
+export async function startOnState({ vars = {}, batchSeconds = 0, state = scratchFolder(), trees = {}, lastMigration, databases } = {}) {
   const logs = [];
   const runtime = await startRuntime({
     state,
     trees,
     lastMigration,
+    databases,
     ports: {},
     vars: { ...QUICK, ...vars, consumer: { ...QUICK.consumer, ...vars.consumer } },
     crons: false,

@@ -48,6 +48,13 @@ export interface Capacity {
   fullAt: string | null;
   emergencyArchive: string | null;
   samples: { at: string; sizeBytes: number }[];
+  /** Where there are several: all else is of the fullest. */
+  databases?: DatabaseSize[];
+}
+export interface DatabaseSize {
+  binding: string;
+  sizeBytes: number;
+  usedRatio: number;
 }
 
 export interface BillLine {

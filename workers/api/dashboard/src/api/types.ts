@@ -4,6 +4,7 @@ import type { Bounded } from "../model/format.ts";
 export type { Bounded };
 export type * from "./operations.ts";
 export type * from "./archive.ts";
+export type * from "./sharding.ts";
 export type StatusClass = "1xx" | "2xx" | "3xx" | "4xx" | "5xx";
 export type Tier = "cache" | "kv" | "d1";
 

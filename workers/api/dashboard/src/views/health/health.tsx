@@ -16,6 +16,7 @@ import { DeadLettersCard } from "./dead-letters.tsx";
 import { Drops } from "./drops.tsx";
 import { Flow } from "./flow.tsx";
 import { LedgerCard } from "./ledger.tsx";
+import { ShardingCard } from "./sharding.tsx";
 
 export const HEALTH_KEY = "/admin/health";
 
@@ -37,6 +38,7 @@ export function HealthView() {
         <CapacityCard />
         <Drops drops={data?.recordingDrops} />
       </div>
+      <ShardingCard />
       <CardinalityCard />
       <CostCard />
       <AuditLog />
