@@ -33,7 +33,7 @@ fn api() -> String {
             let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
             let mut body = vec![0; length.map_or(0, |length| length.trim().parse().unwrap())];
             reader.read_exact(&mut body).unwrap();
-            let (status, answer) = answer(&head, serde_json::from_slice(&body).unwrap_or_default());
+            let (status, answer) = answer(&head, &serde_json::from_slice(&body).unwrap_or_default());
             let answer = answer.to_string();
             let head = format!(
                 "HTTP/1.1 {status} X\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
@@ -45,7 +45,7 @@ fn api() -> String {
     format!("http://{address}")
 }
 
-fn answer(head: &str, order: Value) -> (u16, Value) {
+fn answer(head: &str, order: &Value) -> (u16, Value) {
     if !head.contains("bearer a-token-that-changes") {
         return (401, json!({"detail": "the token is wrong"}));
     }
