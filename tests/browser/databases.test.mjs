@@ -17,8 +17,9 @@ let stack;
 let browser;
 
 /** Opens Health, and calls `act` with the page, its card of the databases and what the api told that card. */
-async function look(act, { query = "", ...options } = {}) {
+async function look(act, { query = "", prepare = () => {}, ...options } = {}) {
   const { page, close } = await browser.open(stack.address(`?view=health${query}`), options);
+  await prepare(page);
   const [response] = await Promise.all([page.waitForResponse(/\/admin\/sharding$/), page.reload()]);
   const card = page.getByTestId("databases");
   await until(async () => (await card.count()) === 1 && (await card.locator(".skeleton").count()) === 0, { what: "the card is loaded" });
@@ -169,6 +170,22 @@ describe("two databases", { concurrency: 1 }, () => {
       await accessible(page, "a database that is not bound");
     });
   });
+
+  test("a database that only some Workers are bound to is told", () =>
+    look(
+      async (page) => {
+        assert.match(await page.getByTestId("databases-uneven").innerText(), /^Not every Worker is bound to more than 1 of these databases/);
+        await accessible(page, "Workers with other databases than the api");
+      },
+      {
+        // The stack binds all alike, so the api's answer is changed on its way: as if the consumer had one database.
+        prepare: (page) =>
+          page.route(/\/admin\/sharding$/, async (route) => {
+            const response = await route.fetch();
+            await route.fulfill({ response, json: { ...(await response.json()), bound: 1 } });
+          }),
+      },
+    ));
 
   test("when the layouts cannot be read the card says so, and is there again when asked once more", async () => {
     await stack.rows("ALTER TABLE shard_layouts RENAME TO gone");
