@@ -117,7 +117,7 @@ describe("health", { concurrency: 1 }, () => {
   test("an alert that fires is shown with since when, silenced with a reason, and heard again", () =>
     at("?view=health", async (page) => {
       const alerts = page.getByTestId("alerts");
-      await alerts.getByText("No alert fires.").waitFor();
+      await alerts.getByText("No rule was judged yet.").waitFor();
       // The letters that were left are the cause.
       await stack.scheduled("api", "* * * * *");
       await page.reload();

@@ -242,9 +242,10 @@ mod tests {
                 prop_assert!(told.low <= truth && truth <= told.high, "{truth} is not within {told:?}");
                 prop_assert!(told.low <= told.value && told.value <= told.high);
             }
-            // A bound of 95 % fails now and then; one three times as wide does not.
+            // A bound of 95 % fails now and then; one three times as wide does not. Nor do four clients of so few
+            // collide with others: that is one sketch in billions.
             let (told, truth) = (figures.unique_ips.unwrap(), f64::from(u32::try_from(clients.len()).unwrap()));
-            let room = 2.0 * (told.high - told.low) + 1.0;
+            let room = 2.0 * (told.high - told.low) + 3.0;
             prop_assert!(told.low - room <= truth && truth <= told.high + room, "{truth} is not within {told:?}");
         }
 

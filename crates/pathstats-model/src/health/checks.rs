@@ -100,7 +100,7 @@ fn heartbeat(seen: &Seen, now_ms: i64) -> Check {
     let age = seconds(now_ms - since);
     let told = last.map_or_else(
         || format!("The consumer never took a batch in, and a message has waited for {}", span(age)),
-        |_| format!("The consumer last took a batch in {} ago", span(age)),
+        |_| format!("The consumer took in its last batch {} ago", span(age)),
     );
     let status = scale.level(age);
     if status == Status::Ok {

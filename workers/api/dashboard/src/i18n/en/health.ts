@@ -157,6 +157,7 @@ export const health = {
   "alerts.title": "Alerts",
   "alerts.never": "not judged yet",
   "alerts.nothing": "No alert fires.",
+  "alerts.unjudged": "No rule was judged yet. The api does it every minute: if this stays, its cron does not run.",
   "alerts.since": "since {time}",
   "alerts.runbook": "Runbook",
   "alerts.silence": "Silence",

@@ -159,6 +159,7 @@ export const health: Record<keyof typeof english, string> = {
   "alerts.title": "告警",
   "alerts.never": "尚未评估",
   "alerts.nothing": "当前没有告警。",
+  "alerts.unjudged": "尚未判断任何规则。api 每分钟判断一次；如果一直如此，说明它的定时任务没有运行。",
   "alerts.since": "自 {time} 起",
   "alerts.runbook": "处理手册",
   "alerts.silence": "静默",

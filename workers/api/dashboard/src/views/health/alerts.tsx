@@ -32,7 +32,7 @@ export function AlertsCard() {
       {error !== undefined && <ProblemNotice error={error} onRetry={again} stale={data !== undefined} />}
       {failed !== undefined && <ProblemNotice error={failed} />}
       {!data && error === undefined && <SkeletonRows rows={1} height={57} />}
-      {data && firing.length === 0 && <p class="nothing">{t("alerts.nothing")}</p>}
+      {data && firing.length === 0 && <p class="nothing">{t(data.evaluatedAt ? "alerts.nothing" : "alerts.unjudged")}</p>}
       {firing.length > 0 && (
         <ul class="checks">
           {firing.map((rule) => (
