@@ -1,8 +1,11 @@
 //! `pathstats simulate`: what a load would cost, and which limit it meets first.
 
+use std::path::{Path, PathBuf};
+
 use clap::{Args, ValueEnum};
 use pathstats_model::cost::outlook::{Breaking, Outlook, Use};
-use pathstats_model::cost::simulation::{play, Window, LONGEST_MS, NOON};
+use pathstats_model::cost::simulation::delays::Observed;
+use pathstats_model::cost::simulation::{play, play_observed, Window, LONGEST_MS, NOON};
 use pathstats_model::cost::workload::{self, Settings, Workload};
 use pathstats_model::cost::{prices, BillLine};
 use serde_json::json;
@@ -92,6 +95,9 @@ pub struct SimulateArgs {
     /// How long a batch of the queue waits to fill
     #[arg(long, default_value_t = 5, value_name = "S", value_parser = clap::value_parser!(u32).range(0..=60))]
     batch_seconds: u32,
+    /// PATHS_PER_HOUR of the consumer; 0 for no limit
+    #[arg(long, default_value_t = 5_000, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=100_000))]
+    paths_per_hour: u32,
     /// Queues and databases that share the load by hash of the path
     #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=64))]
     shards: u32,
@@ -99,6 +105,10 @@ pub struct SimulateArgs {
     /// operations: what a meter shows of the same
     #[arg(long, value_name = "S", value_parser = clap::value_parser!(u32).range(1..=3_600))]
     window_seconds: Option<u32>,
+    /// Play that window with the batches and the delays of this file, which were seen of a run: {"batches": [[ms,
+    /// messages], …], "delays": {"flushMs", "queryMs", "askMs", "rebuildMs"}}
+    #[arg(long, value_name = "FILE", requires = "window_seconds")]
+    observed: Option<PathBuf>,
     /// Hour of the day of that window, which tells which late events are of the day before
     #[arg(long, default_value_t = NOON, value_name = "H", value_parser = clap::value_parser!(u32).range(0..=23))]
     hour_of_day: u32,
@@ -117,7 +127,8 @@ pub fn run(args: &SimulateArgs) -> Result<(), Failure> {
     match (args.events_per_day, args.window_seconds) {
         (None, Some(_)) => Err(Failure::new("--window-seconds needs --events-per-day")),
         (Some(events), Some(seconds)) => {
-            window(&load(events), &settings, seconds, args.hour_of_day);
+            let observed = args.observed.as_deref().map(read_observed).transpose()?;
+            window(&load(events), &settings, seconds, args.hour_of_day, observed.as_ref());
             Ok(())
         }
         (Some(events), None) => {
@@ -160,21 +171,31 @@ fn settings(args: &SimulateArgs) -> Settings {
     settings.snapshot_every_ms = i64::from(args.snapshot_seconds) * 1_000;
     settings.totals_every_ms = i64::from(args.totals_seconds) * 1_000;
     settings.batch_wait_ms = i64::from(args.batch_seconds) * 1_000;
+    settings.paths_per_hour = args.paths_per_hour;
     settings.shards = args.shards;
     settings
 }
 
 /// A window's operations, as JSON: for the test that holds them against the meter's.
-fn window(load: &Workload, settings: &Settings, seconds: u32, hour_of_day: u32) {
+fn window(load: &Workload, settings: &Settings, seconds: u32, hour_of_day: u32, observed: Option<&Observed>) {
     let length_ms = (i64::from(seconds) * 1_000).min(LONGEST_MS);
     let window =
         Window { per_second: load.per_second(), length_ms, drain: true, rows_before: 0, hour_of_day };
-    let out = play(load, settings, window);
+    let out = match observed {
+        None => play(load, settings, window),
+        Some(run) => play_observed(load, settings, window, run),
+    };
     print_line(
         &json!({ "operations": out.operations, "batches": out.batches, "objects": out.objects,
             "flushes": out.flushes, "rebuilds": out.rebuilds, "updates": out.updates })
         .to_string(),
     );
+}
+
+fn read_observed(file: &Path) -> Result<Observed, Failure> {
+    let failed = |error: &dyn core::fmt::Display| Failure::new(format!("{}: {error}", file.display()));
+    let text = std::fs::read_to_string(file).map_err(|error| failed(&error))?;
+    serde_json::from_str(&text).map_err(|error| failed(&error))
 }
 
 fn one(load: &Workload, settings: &Settings, json: bool) {

@@ -8,9 +8,10 @@
 //! | when a Worker adds up what it counted | [`meter`] |
 //! | what `GET /admin/cost` answers | [`report`] |
 //! | limits of the platform, with their source | [`platform`] |
-//! | a load, and what it comes to | [`workload`], [`simulation`], [`outlook`] |
+//! | a load, and what it comes to | [`workload`], [`simulation`], [`daily`], [`outlook`] |
 
 pub mod bill;
+pub mod daily;
 pub mod meter;
 pub mod operations;
 pub mod outlook;

@@ -67,6 +67,7 @@ pub mod sampling;
 mod schema;
 pub mod sharding;
 pub mod snapshot;
+pub mod snapshot_asks;
 pub mod snapshot_memo;
 pub mod stats;
 pub mod totals;

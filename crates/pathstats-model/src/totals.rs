@@ -18,7 +18,7 @@ use crate::stats::{PathHourStats, StatsError};
 
 pub mod upkeep;
 
-pub use upkeep::{keep_up, Done, Page, Part, TotalsStore, Waiting};
+pub use upkeep::{keep_up, together, Done, Page, Part, TotalsStore, Waiting};
 
 /// An hour or a day. Written as those are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -107,7 +107,10 @@ impl AggregatorDO {
     async fn flush(&self, row: FlushRow) -> Result<()> {
         // 1. The row, whole. Again, or late: D1 keeps the greater revision. Events that arrive
         //    while D1 writes are counted and flushed next time.
-        self.database(&row.key).await?.write_hour(&row, now_ms()).await?;
+        let began = now_ms();
+        self.database(&row.key).await?.write_hour(&row, began).await?;
+        let milliseconds = now_ms() - began;
+        tracing::debug!(path = row.key.path, hour = %row.key.hour, milliseconds, "a row was flushed");
         // 2. The checkpoint and the next alarm, in one transaction. Dying before: step 1 again.
         let next = self
             .aggregator

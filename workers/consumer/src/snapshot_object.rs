@@ -122,7 +122,10 @@ impl SnapshotDO {
         let snapshot =
             build(&Databases::open(&self.env).await?, next_version(prev, started), started).await?;
         // 2. Publish. Dying within leaves the pointer at the snapshot before. Again: a new version.
+        let paths = snapshot.paths.len();
         store.publish(&snapshot.into(), prev).await?;
+        let milliseconds = now_ms() - started;
+        tracing::debug!(paths, milliseconds, "the snapshot was rebuilt");
         // 3. Remember when, so that an evicted object keeps its distance.
         #[allow(clippy::cast_precision_loss)]
         let last = started as f64;

@@ -9,6 +9,7 @@ use pathstats_edge::http::post;
 use pathstats_model::calls::SNAPSHOT_PATH;
 use pathstats_model::ingest::{Delivery, Settlement};
 use pathstats_model::snapshot::{Rebuilds, SnapshotReason};
+use pathstats_model::snapshot_asks::{Asks, MOST_FOLLOWING};
 use worker::{Env, Result};
 
 use crate::intake::take_in_kept;
@@ -60,25 +61,52 @@ async fn drain_outbox(env: &Env) -> Result<()> {
 }
 
 thread_local! {
-    /// What the snapshot object last told this instance.
-    static KNOWN: Cell<Rebuilds> = const { Cell::new(Rebuilds { last_ms: None, due_ms: None }) };
+    /// What the objects of this instance know and ask of snapshots.
+    static ASKS: Cell<Asks> = const { Cell::new(Asks::NONE) };
 }
 
-/// Asks the one snapshot object for a rebuild, unless what is known tells that asking changes nothing.
+/// Asks the one snapshot object for a rebuild, unless what is known tells that asking changes nothing, or another
+/// object of this instance is asking: it then asks for both. Dying while it asks: the next flush does, or the cron.
 ///
 /// # Errors
 ///
 /// When the object cannot be reached.
 pub async fn ask_for_snapshot(env: &Env, reason: SnapshotReason) -> Result<()> {
-    if !KNOWN.get().needs_asking(reason, config(env).snapshot_every_ms, now_ms()) {
-        return Ok(());
+    let every_ms = config(env).snapshot_every_ms;
+    let mut next = with_asks(|asks| asks.begin(reason, every_ms, now_ms()));
+    for _ in 0..=MOST_FOLLOWING {
+        let Some(reason) = next else { return Ok(()) };
+        match call(env, reason).await {
+            Ok(known) => next = with_asks(|asks| asks.answered(known, every_ms, now_ms())),
+            Err(error) => {
+                with_asks(Asks::failed);
+                return Err(error);
+            }
+        }
     }
+    if let Some(reason) = next {
+        with_asks(|asks| asks.leave(reason));
+    }
+    Ok(())
+}
+
+fn with_asks<T>(act: impl FnOnce(&mut Asks) -> T) -> T {
+    let mut asks = ASKS.get();
+    let result = act(&mut asks);
+    ASKS.set(asks);
+    result
+}
+
+async fn call(env: &Env, reason: SnapshotReason) -> Result<Rebuilds> {
+    let began = now_ms();
     let stub = env.durable_object(SNAPSHOT_DO)?.get_by_name(SNAPSHOT_OBJECT)?;
     let body = serde_json::to_vec(&reason)?;
     let mut response = stub.fetch_with_request(post(SNAPSHOT_PATH, &body)?).await?;
     if response.status_code() != 200 {
         return Err(response.text().await?.into());
     }
-    KNOWN.set(serde_json::from_slice(&response.bytes().await?)?);
-    Ok(())
+    let known = serde_json::from_slice(&response.bytes().await?)?;
+    let milliseconds = now_ms() - began;
+    tracing::debug!(reason = ?reason, milliseconds, "a snapshot was asked for");
+    Ok(known)
 }

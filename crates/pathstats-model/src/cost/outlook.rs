@@ -3,10 +3,10 @@
 use serde::Serialize;
 
 use super::bill::{Bill, MONTH_DAYS};
+use super::daily::{at_night, by_clock, distinct_paths, rows_an_hour};
 use super::operations::{Operation, Operations, Storage};
 use super::platform::{Limit, CONSUMERS, D1_SIZE, D1_TIME, KV_KEY, OBJECT_REQUESTS, QUEUE_MESSAGES};
-use super::simulation::draw::Paths;
-use super::simulation::measured::{self, Cron, CRONS};
+use super::simulation::measured;
 use super::simulation::{play, Outcome, Window, LONGEST_MS, NOON};
 use super::workload::{Settings, Workload};
 use crate::hour::HOUR_MS;
@@ -104,20 +104,26 @@ impl Outlook {
     pub fn new(load: &Workload, settings: &Settings) -> Self {
         let mut day = Operations::NONE;
         let (mut objects, mut updates) = (0.0, 0.0);
-        let rows_an_hour = rows_an_hour(load);
-        let rows_before = (rows_an_hour * (SNAPSHOT_HOURS - 1) as f64) as u64;
+        let (share, of_share) = settings.share_of(load);
+        let rows_before = (rows_an_hour(&share, &of_share) * (SNAPSHOT_HOURS - 1) as f64) as u64;
         for level in load.shape.levels() {
-            let per_second = load.per_second() * level.factor / f64::from(settings.shards);
+            let per_second = share.per_second() * level.factor;
             let window =
                 Window { per_second, length_ms: LONGEST_MS, drain: false, rows_before, hour_of_day: NOON };
-            let out = play(load, settings, window);
+            let out = play(&share, &of_share, window);
             let times = level.hours * f64::from(settings.shards);
-            day.merge(&out.operations.times(times));
+            // One snapshot is made of all databases, and there is one heartbeat.
+            let (once, each): (Vec<_>, Vec<_>) = out
+                .operations
+                .counted()
+                .partition(|(operation, _)| matches!(operation, Operation::KvReads | Operation::KvWrites));
+            day.merge(&each.into_iter().collect::<Operations>().times(times));
+            day.merge(&once.into_iter().collect::<Operations>().times(level.hours));
             objects += out.objects as f64 * times;
             updates += out.updates as f64 * times;
         }
-        day.merge(&at_night(load, objects, updates));
-        day.merge(&by_clock(load));
+        day.merge(&at_night(load, settings, objects, updates));
+        day.merge(&by_clock(load, settings));
         day.add(Operation::WorkerCpuMs, measured::worker_cpu_ms(&day));
         let storage = stored(load, settings, objects, updates);
         let month = day.times(MONTH_DAYS);
@@ -189,11 +195,12 @@ struct Peak {
 impl Peak {
     fn of(load: &Workload, settings: &Settings, events_per_day: f64) -> Self {
         let shards = f64::from(settings.shards);
-        let per_second = events_per_day / 86_400.0 * load.shape.top() / shards;
-        let rows_before = (rows_an_hour(load) * (SNAPSHOT_HOURS - 1) as f64) as u64;
+        let (share, of_share) = settings.share_of(&Workload { events_per_day, ..*load });
+        let per_second = share.per_second() * load.shape.top();
+        let rows_before = (rows_an_hour(&share, &of_share) * (SNAPSHOT_HOURS - 1) as f64) as u64;
         let out = play(
-            load,
-            settings,
+            &share,
+            &of_share,
             Window { per_second, length_ms: PEAK_MS, drain: false, rows_before, hour_of_day: NOON },
         );
         let seconds = PEAK_MS as f64 / 1_000.0;
@@ -212,7 +219,7 @@ impl Peak {
 
     fn uses(&self, load: &Workload, settings: &Settings) -> Vec<Use> {
         let shards = f64::from(settings.shards);
-        let objects = rows_an_hour(load) * 24.0;
+        let objects = rows_an_hour(load, settings) * 24.0;
         let size = stored(load, settings, objects, 0.0).d1_bytes as f64 / shards;
         let mut uses = vec![
             Use::of(QUEUE_MESSAGES, self.messages / shards),
@@ -225,20 +232,6 @@ impl Peak {
         uses.sort_by(|one, other| other.ratio().total_cmp(&one.ratio()));
         uses
     }
-}
-
-/// Rows of path and hour that an hour of the mean load makes, late events among them.
-fn rows_an_hour(load: &Workload) -> f64 {
-    let paths = Paths::new(load.paths, load.popularity);
-    let an_hour = load.events_per_day / 24.0;
-    let late = if load.late_share > 0.0 {
-        // Most of the rows that late events belong to are there already.
-        let before = paths.distinct(an_hour);
-        (paths.distinct(an_hour * (1.0 + load.late_share)) - before).max(0.0)
-    } else {
-        0.0
-    };
-    paths.distinct(an_hour) + late
 }
 
 /// How long a batch takes: the database, then objects, which are called at once.
@@ -256,63 +249,12 @@ fn d1_seconds(ops: &Operations) -> f64 {
         + ops.get(Operation::D1RowsRead) as f64 * measured::D1_ROW_READ_SECONDS
 }
 
-/// What follows days later: raw events are archived and deleted, objects sealed, hours rolled up and deleted.
-#[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-fn at_night(load: &Workload, objects: f64, updates: f64) -> Operations {
-    let events = load.events_per_day;
-    let paths = Paths::new(load.paths, load.popularity).distinct(events);
-    let archive = events * measured::ARCHIVE_BYTES_PER_EVENT;
-    let parts =
-        if archive < measured::PART_BYTES { 1.0 } else { (archive / measured::PART_BYTES).ceil() + 2.0 };
-    let counts = [
-        // A seal: an alarm that reads its log and marks its row.
-        (Operation::ObjectRequests, objects),
-        (Operation::ObjectMs, objects * measured::FLUSH_MS as f64),
-        (Operation::ObjectRowsRead, updates + 2.0 * objects),
-        (Operation::D1Queries, objects),
-        (Operation::D1RowsRead, objects),
-        (Operation::D1RowsWritten, objects),
-        // The archive.
-        (Operation::D1RowsRead, events * measured::ARCHIVE_READ_PER_EVENT),
-        (Operation::D1RowsWritten, events * measured::ARCHIVE_WRITTEN_PER_EVENT),
-        (Operation::R2ClassA, parts),
-        (Operation::R2ClassB, 1.0 + (archive / measured::ARCHIVE_READ_BYTES).ceil()),
-        // The ledger.
-        (Operation::D1RowsRead, measured::LEDGER_CHECKS * (events + objects)),
-        (Operation::D1RowsWritten, 24.0 * measured::LEDGER_CHECKS * measured::LEDGER_WRITTEN_A_CHECK),
-        // Each hourly row is read to be compared, read to be rolled up, and deleted in the end, as a daily row is.
-        (Operation::D1RowsRead, 4.0 * objects + 2.0 * paths),
-        (Operation::D1RowsWritten, objects + 2.0 * paths),
-    ];
-    counts.into_iter().map(|(operation, count)| (operation, count.round() as u64)).collect()
-}
-
-/// What happens however many events come: crons, the heartbeat's instances, dashboards, the meter itself.
-#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-fn by_clock(load: &Workload) -> Operations {
-    let views = load.views_per_day;
-    // The cache answers but for one request in half a minute.
-    let misses = views.min(2_880.0);
-    let crons = |of: fn(&Cron) -> f64| -> f64 { CRONS.iter().map(|cron| cron.runs * of(cron)).sum() };
-    let counts = [
-        (Operation::WorkerRequests, views + crons(|_| 1.0)),
-        (Operation::KvReads, 2.0 * misses + crons(|cron| cron.kv_reads)),
-        (Operation::D1Queries, crons(|cron| cron.d1_queries)),
-        (Operation::D1RowsRead, crons(|cron| cron.d1_rows_read)),
-        (Operation::D1RowsWritten, crons(|cron| cron.d1_rows_written)),
-        (Operation::ObjectRequests, crons(|cron| cron.object_requests)),
-        // Four Workers, each instance once in five minutes; some instances of each.
-        (Operation::D1RowsWritten, 4.0 * 288.0 * 4.0),
-    ];
-    counts.into_iter().map(|(operation, count)| (operation, count.round() as u64)).collect()
-}
-
 /// What is stored once everything is kept as long as it is kept.
 #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
 fn stored(load: &Workload, settings: &Settings, objects: f64, updates: f64) -> Storage {
     let retention = settings.retention;
     let events = load.events_per_day;
-    let paths = Paths::new(load.paths, load.popularity).distinct(events);
+    let paths = distinct_paths(load, settings);
     let sketches = |requests: f64| measured::ROW_BYTES + (200.0 + 12.0 * requests).min(16_000.0);
     let an_hour = if objects > 0.0 { sketches(events / objects) } else { 0.0 };
     let a_day = sketches(events / paths.max(1.0));
@@ -333,6 +275,7 @@ fn stored(load: &Workload, settings: &Settings, objects: f64, updates: f64) -> S
 }
 
 #[cfg(test)]
+#[allow(clippy::cast_precision_loss, reason = "counts of a month")]
 mod tests {
     use super::*;
     use crate::cost::workload::{Popularity, Shape};
@@ -357,6 +300,40 @@ mod tests {
         let more = Workload { events_per_day: 500_000.0, ..small() };
         let packed = Workload { events_per_message: 100, ..more };
         assert!(cost(&more) > cost(&small()) && cost(&packed) < cost(&more));
+    }
+
+    #[test]
+    fn two_databases_cost_more_and_do_the_same() {
+        let load = Workload { events_per_day: 500_000.0, paths: 400, ..small() };
+        let of = |shards| Outlook::new(&load, &Settings { shards, ..Settings::default() });
+        let (one, two) = (of(1), of(2));
+        let ratio = |operation| two.month.get(operation) as f64 / one.month.get(operation) as f64;
+        // Each path stands in one of them: as many objects, rows and snapshots.
+        for operation in [Operation::Events, Operation::QueueReads, Operation::KvWrites] {
+            assert!((0.9..1.01).contains(&ratio(operation)), "{operation:?} {}", ratio(operation));
+        }
+        assert!((two.rates.objects_per_day / one.rates.objects_per_day - 1.0).abs() < 0.05);
+        assert!((1.0..1.1).contains(&ratio(Operation::D1RowsWritten)));
+        assert!((0.9..1.1).contains(&ratio(Operation::ObjectRowsWritten)));
+        // Each is looked through by itself.
+        assert!(ratio(Operation::D1Queries) > 1.05, "{}", ratio(Operation::D1Queries));
+        let (one, two) = (of(1).limits, of(2).limits);
+        let size =
+            |limits: &[Use]| limits.iter().find(|limit| limit.name == D1_SIZE.name).map(|limit| limit.used);
+        assert!(size(&two).unwrap() < 0.55 * size(&one).unwrap());
+    }
+
+    #[test]
+    fn a_budget_of_paths_bounds_what_a_scanner_costs() {
+        let scanner = Workload { paths: 200_000, popularity: Popularity::Even, ..small() };
+        let of = |paths_per_hour| Outlook::new(&scanner, &Settings { paths_per_hour, ..Settings::default() });
+        let (bounded, free) = (of(100), of(0));
+        assert!(bounded.rates.objects_per_day <= 24.0 * 101.0, "{}", bounded.rates.objects_per_day);
+        assert!(free.rates.objects_per_day > 40_000.0);
+        assert!(bounded.bill.total_dollars < free.bill.total_dollars);
+        assert!(bounded.storage.object_bytes * 10 < free.storage.object_bytes);
+        // Every event is stored all the same.
+        assert_eq!(bounded.month.get(Operation::Events), free.month.get(Operation::Events));
     }
 
     #[test]

@@ -13,10 +13,14 @@ use super::workload::{Settings, Workload};
 use crate::hour::HOUR_MS;
 use crate::limits::{HEARTBEAT_MS, QUEUE_BILLING_UNIT_BYTES};
 use crate::snapshot::SnapshotReason;
+use budgets::Budgets;
+use delays::{Delays, Observed};
 use draw::{Draws, Paths};
 use object::Object;
 use upkeep::{Flushed, Upkeep};
 
+mod budgets;
+pub mod delays;
 pub mod draw;
 pub mod measured;
 pub mod object;
@@ -73,7 +77,8 @@ struct Placed {
 #[derive(Debug, Clone, Copy)]
 struct Flushing {
     ends_ms: i64,
-    row: Flushed,
+    /// None once the database has it.
+    row: Option<Flushed>,
     reason: SnapshotReason,
 }
 
@@ -86,6 +91,8 @@ struct World<'a> {
     objects: FxHashMap<u64, Placed>,
     alarms: BinaryHeap<Reverse<(i64, u64)>>,
     upkeep: Upkeep,
+    budgets: Budgets,
+    delays: Delays,
     /// Flushes that the database has not answered yet, the first to be answered first.
     flushing: VecDeque<Flushing>,
     /// When the database is done with those.
@@ -99,12 +106,26 @@ struct World<'a> {
 /// Plays a window of a load from objects that are all new, as they are when an hour begins.
 #[must_use]
 pub fn play(workload: &Workload, settings: &Settings, window: Window) -> Outcome {
+    play_as(workload, settings, window, None)
+}
+
+/// The same with batches that were seen, and with delays that were measured: a queue that falls behind hands out
+/// others than one that keeps its pace.
+#[must_use]
+pub fn play_observed(workload: &Workload, settings: &Settings, window: Window, run: &Observed) -> Outcome {
+    play_as(workload, settings, window, Some(run))
+}
+
+fn play_as(workload: &Workload, settings: &Settings, window: Window, observed: Option<&Observed>) -> Outcome {
+    let delays = observed.map_or_else(Delays::default, |run| run.delays);
     let paths = Paths::new(workload.paths, workload.popularity);
     let mut world = World {
         workload,
         settings,
         window,
-        upkeep: Upkeep::new(settings, &paths, window.rows_before, window.hour_of_day),
+        upkeep: Upkeep::new(settings, &paths, window.rows_before, window.hour_of_day, delays),
+        budgets: Budgets::new(settings.paths_per_hour, paths.count()),
+        delays,
         paths,
         draws: Draws::new(20_251_015),
         flushing: VecDeque::new(),
@@ -115,7 +136,10 @@ pub fn play(workload: &Workload, settings: &Settings, window: Window) -> Outcome
         scratch: Vec::new(),
         out: Outcome::default(),
     };
-    world.run();
+    match observed {
+        Some(run) => world.run_observed(&run.batches),
+        None => world.run(),
+    }
     let mut out = world.out;
     out.objects = world.objects.len() as u64;
     out.updates = world.objects.values().map(|placed| placed.object.updates).sum();
@@ -136,18 +160,37 @@ impl World<'_> {
         self.out.operations.add(operation, more);
     }
 
+    /// Requests of the window, and the time from one to the next.
+    #[allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_precision_loss,
+        clippy::cast_sign_loss,
+        reason = "an hour's requests are far below 2^53"
+    )]
+    fn requests(&self) -> (u64, f64) {
+        let per_request = f64::from(self.workload.events_per_message * self.workload.messages_per_request);
+        let gap_ms = per_request / self.window.per_second * 1_000.0;
+        ((self.window.length_ms as f64 / gap_ms).round() as u64, gap_ms)
+    }
+
+    /// A request to the producer.
+    fn request(&mut self) {
+        let messages = u64::from(self.workload.messages_per_request);
+        self.count(Operation::WorkerRequests, 1);
+        self.count(Operation::QueueWrites, messages * units_of_message(self.workload));
+    }
+
+    fn run_observed(&mut self, batches: &[(i64, u32)]) {
+        (0..self.requests().0).for_each(|_| self.request());
+        for (at, messages) in batches {
+            self.batch(*messages, *at);
+        }
+        self.ring_until(i64::MAX);
+    }
+
     fn run(&mut self) {
-        let load = self.workload;
-        let per_request = u64::from(load.events_per_message) * u64::from(load.messages_per_request);
-        #[allow(clippy::cast_precision_loss, reason = "counts far below 2^53")]
-        let gap_ms = per_request as f64 / self.window.per_second * 1_000.0;
-        #[allow(
-            clippy::cast_possible_truncation,
-            clippy::cast_precision_loss,
-            clippy::cast_sign_loss,
-            reason = "an hour's requests are far below 2^53"
-        )]
-        let requests = (self.window.length_ms as f64 / gap_ms).round() as u64;
+        let messages = self.workload.messages_per_request;
+        let (requests, gap_ms) = self.requests();
         let (mut waiting, mut since_ms) = (0_u32, 0_i64);
         for number in 0..requests {
             #[allow(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "within an hour")]
@@ -156,12 +199,11 @@ impl World<'_> {
                 self.batch(waiting, since_ms + self.settings.batch_wait_ms);
                 waiting = 0;
             }
-            self.count(Operation::WorkerRequests, 1);
-            self.count(Operation::QueueWrites, u64::from(load.messages_per_request) * units_of_message(load));
+            self.request();
             if waiting == 0 {
                 since_ms = now;
             }
-            waiting += load.messages_per_request;
+            waiting += messages;
             while waiting >= self.settings.batch_messages {
                 self.batch(self.settings.batch_messages, now);
                 waiting -= self.settings.batch_messages;
@@ -201,13 +243,29 @@ impl World<'_> {
             let hours = if is_late { 1 + self.draws.below(self.workload.late_hours) } else { 0 };
             keys.push(u64::from(hours) << 32 | u64::from(path));
         }
-        keys.sort_unstable();
+        self.admit(&mut keys, now);
         for group in keys.chunk_by(|a, b| a == b) {
             if let Some(key) = group.first() {
                 self.call(*key, group.len() as u64, now);
             }
         }
         self.scratch = keys;
+    }
+
+    /// Asks the budgets for paths that are not known, and puts refused ones in their hour's `(other)`. Sorted.
+    fn admit(&mut self, keys: &mut [u64], now: i64) {
+        keys.sort_unstable();
+        for events in keys.chunk_by(|a, b| a >> 32 == b >> 32) {
+            let mut paths: Vec<u32> = events.iter().map(|key| parts(*key).1).collect();
+            paths.dedup();
+            let hours = events.first().map_or(0, |key| parts(*key).0);
+            self.budgets.ask(hours, &paths, now, &mut self.out.operations);
+        }
+        for key in keys.iter_mut() {
+            let (hours, path) = parts(*key);
+            *key = u64::from(hours) << 32 | u64::from(self.budgets.place(hours, path));
+        }
+        keys.sort_unstable();
     }
 
     /// A group is counted by its object.
@@ -243,11 +301,22 @@ impl World<'_> {
             let ends =
                 self.window.drain || self.upkeep.alarm_ms().is_none_or(|at| at <= self.window.length_ms);
             let snapshot = self.upkeep.alarm_ms().filter(|_| ends);
-            let Some(first) = [object, flushed, snapshot].into_iter().flatten().min() else { return };
+            let answer = self.upkeep.answer_ms();
+            let budget = self.budgets.next();
+            let all = [object, flushed, snapshot, answer, budget.map(|(at, _)| at)];
+            let Some(first) = all.into_iter().flatten().min() else { return };
             if first > until {
                 return;
             }
-            if snapshot == Some(first) {
+            if answer == Some(first) {
+                self.upkeep.answered(first, &mut self.out.operations);
+            } else if let Some((_, hour)) = budget.filter(|(at, _)| *at == first) {
+                self.budgets.alarm(hour, first, &mut self.out.operations);
+            } else if snapshot == Some(first) {
+                // The database takes one statement after another: what is on its way is there before it is read.
+                for row in self.flushing.iter_mut().filter_map(|flushing| flushing.row.take()) {
+                    self.upkeep.flushed(row, &mut self.out.operations);
+                }
                 self.upkeep.alarm(first, &mut self.out.operations);
             } else if flushed == Some(first) {
                 self.end_flush();
@@ -261,7 +330,9 @@ impl World<'_> {
     fn end_flush(&mut self) {
         let Some(Flushing { ends_ms, row, reason }) = self.flushing.pop_front() else { return };
         let ops = &mut self.out.operations;
-        self.upkeep.flushed(row, ops);
+        if let Some(row) = row {
+            self.upkeep.flushed(row, ops);
+        }
         self.upkeep.ask(reason, ends_ms, ops);
     }
 
@@ -284,26 +355,28 @@ impl World<'_> {
         self.out.flushes += 1;
         // The checkpoint, and the alarm for the seal.
         ops.add(Operation::ObjectRowsWritten, 2);
-        if !flush.first {
-            ops.add(Operation::ObjectRowsRead, measured::ROWS_READ_TO_REPLACE);
-        }
+        ops.add(Operation::ObjectRowsRead, measured::ROWS_READ_TO_CHECKPOINT);
         ops.add(Operation::D1Queries, 1);
         ops.add(Operation::D1RowsWritten, 1);
-        #[allow(clippy::cast_possible_truncation, reason = "a path is the lower half of the key")]
-        let (hours, path) = ((key >> 32) as u32, key as u32);
+        let (hours, path) = parts(key);
         let reason = if flush.asks { SnapshotReason::TenthUpdate } else { SnapshotReason::Flush };
         let before = (!flush.first).then_some(placed.flushed);
         placed.flushed = placed.events;
-        // The database takes one at a time. A rebuild that begins meanwhile does not have those behind, which ask for
-        // another one.
+        // The database takes one at a time.
         #[allow(clippy::cast_precision_loss, reason = "times within an hour")]
-        let earliest = now as f64 + measured::FLUSH_MS as f64;
-        self.flushed_ms = earliest.max(self.flushed_ms + measured::D1_QUERY_SECONDS * 1_000.0);
+        let earliest = (now + self.delays.flush_ms) as f64;
+        self.flushed_ms = earliest.max(self.flushed_ms + self.delays.query_ms);
         #[allow(clippy::cast_possible_truncation, reason = "times within an hour")]
         let ends_ms = self.flushed_ms.ceil() as i64;
         let row = Flushed { hours, path, before, events: placed.events };
-        self.flushing.push_back(Flushing { ends_ms, row, reason });
+        self.flushing.push_back(Flushing { ends_ms, row: Some(row), reason });
     }
+}
+
+/// How many hours ago, and which path.
+#[allow(clippy::cast_possible_truncation, reason = "a path is the lower half of the key")]
+const fn parts(key: u64) -> (u32, u32) {
+    ((key >> 32) as u32, key as u32)
 }
 
 /// An hour of the day that has as many hours behind it as before it.

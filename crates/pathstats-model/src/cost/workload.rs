@@ -117,6 +117,8 @@ pub struct Settings {
     pub batch_wait_ms: i64,
     /// How long rows stay.
     pub retention: RetentionConfig,
+    /// Most distinct paths of an hour with a row of their own; 0 for no limit.
+    pub paths_per_hour: u32,
     /// How many queues and databases share the load, by hash of the path.
     pub shards: u32,
 }
@@ -131,8 +133,24 @@ impl Default for Settings {
             batch_messages: 100,
             batch_wait_ms: 5_000,
             retention: RetentionConfig::default(),
+            paths_per_hour: consumer.budget.paths_per_hour,
             shards: 1,
         }
+    }
+}
+
+impl Settings {
+    /// What one queue and database has of a load: an even share of the events, of the paths, and of the budget that all
+    /// share.
+    #[must_use]
+    pub fn share_of(&self, load: &Workload) -> (Workload, Self) {
+        let shards = self.shards.max(1);
+        let share = Workload {
+            events_per_day: load.events_per_day / f64::from(shards),
+            paths: load.paths.div_ceil(shards),
+            ..*load
+        };
+        (share, Self { shards: 1, paths_per_hour: self.paths_per_hour.div_ceil(shards), ..*self })
     }
 }
 

@@ -123,6 +123,14 @@ pub async fn keep_up<S: TotalsStore>(store: &S, every_ms: i64, budget: Budget) -
     run.done
 }
 
+/// When to go on: with the first that is due, and those that are due within a second of it. Passes that began a
+/// moment apart would have an alarm each.
+#[must_use]
+pub fn together(due_ms: impl Iterator<Item = i64> + Clone) -> Option<i64> {
+    let first = due_ms.clone().min()?;
+    due_ms.filter(|due| *due <= first + TOTALS_SOON_MS).max()
+}
+
 struct Run<'a, S> {
     store: &'a S,
     every_ms: i64,
@@ -152,7 +160,7 @@ impl<S: TotalsStore> Run<'_, S> {
             let now = self.store.now_ms();
             let due: Vec<Waiting> = waiting.iter().filter(|waiting| waiting.due_ms <= now).copied().collect();
             if due.is_empty() {
-                return waiting.iter().map(|waiting| waiting.due_ms).min();
+                return together(waiting.iter().map(|waiting| waiting.due_ms));
             }
             if let Some(next) = self.make_all(&due).await {
                 return Some(next);
@@ -245,5 +253,18 @@ impl<S: TotalsStore> Run<'_, S> {
             part.after.clone_from(&row.key);
         }
         self.done.rows += rows.len() as u64;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_due_within_a_second_shares_an_alarm_and_nothing_comes_early() {
+        let due = |list: &[i64]| together(list.iter().copied());
+        assert_eq!(due(&[60_000, 60_040, 60_900]), Some(60_900));
+        assert_eq!(due(&[61_500, 60_000]), Some(60_000));
+        assert_eq!(due(&[]), None);
     }
 }

@@ -28,24 +28,35 @@ pub const READ_TO_END_A_TOTAL: u64 = 4;
 /// Rows read to note that the day of an hour changed with its total.
 pub const READ_TO_NOTE_A_DAY: u64 = 1;
 
-/// Rows that an object reads when it looks whether it has a log.
+/// Rows that the database writes when an hour is first noted for the ledger: the note, and the index of what is open.
+pub const WRITTEN_TO_NOTE_AN_HOUR: u64 = 2;
+/// The same as a part of [`LEDGER_WRITTEN_A_CHECK`].
+pub const NOTED: f64 = 2.0;
+/// Rows of the log of an hour's budget: its paths come in some calls of an isolate each. An estimate.
+pub const BUDGET_LOG_ROWS: f64 = 50.0;
+/// Layouts of databases that are stored where there are several: with the first one, and with the next.
+pub const LAYOUTS: f64 = 2.0;
+/// Rows read to replace what the budget of an hour came to.
+pub const READ_TO_REPORT_A_BUDGET_AGAIN: u64 = 1;
+
+/// Rows that an object reads when it looks which tables it has; each table that it finds is one more.
 const ROWS_READ_TO_LOOK: u64 = 1;
 /// Rows that an object reads to append to its log.
 pub const ROWS_READ_TO_APPEND: u64 = 1;
 /// Rows that it reads to make its table.
-pub const ROWS_READ_TO_CREATE: u64 = 2;
+pub const ROWS_READ_TO_CREATE: u64 = 1;
 /// Rows that it writes for it.
-pub const ROWS_WRITTEN_TO_CREATE: u64 = 1;
-/// Rows that it reads to replace a checkpoint that is there.
-pub const ROWS_READ_TO_REPLACE: u64 = 1;
+pub const ROWS_WRITTEN_TO_CREATE: u64 = 2;
+/// Rows that it reads to write its checkpoint, whether or not there is one.
+pub const ROWS_READ_TO_CHECKPOINT: u64 = 1;
 
 /// Rows that an object reads when it begins: whether it has a log, and all of it.
 #[must_use]
 pub const fn rows_to_wake(rows: u64, is_new: bool) -> u64 {
     if is_new {
-        0
+        ROWS_READ_TO_LOOK
     } else {
-        ROWS_READ_TO_LOOK + rows
+        ROWS_READ_TO_LOOK + 1 + rows
     }
 }
 
@@ -83,6 +94,10 @@ pub struct Cron {
     pub d1_rows_read: f64,
     /// Rows that they write.
     pub d1_rows_written: f64,
+    /// Statements that it sends to each database beyond the first.
+    pub d1_queries_further: f64,
+    /// Rows that they read.
+    pub d1_rows_read_further: f64,
     /// Calls of objects.
     pub object_requests: f64,
     /// Keys read.
@@ -97,6 +112,8 @@ pub const CRONS: [Cron; 3] = [
         d1_queries: 9.0,
         d1_rows_read: 13.0,
         d1_rows_written: 2.0,
+        d1_queries_further: 0.0,
+        d1_rows_read_further: 0.0,
         object_requests: 0.0,
         kv_reads: 3.0,
     },
@@ -107,6 +124,8 @@ pub const CRONS: [Cron; 3] = [
         d1_queries: 2.0,
         d1_rows_read: 147.0,
         d1_rows_written: 0.0,
+        d1_queries_further: 1.0,
+        d1_rows_read_further: 146.0,
         object_requests: 1.0,
         kv_reads: 0.0,
     },
@@ -116,6 +135,8 @@ pub const CRONS: [Cron; 3] = [
         d1_queries: 11.0,
         d1_rows_read: 16.0,
         d1_rows_written: 0.0,
+        d1_queries_further: 9.0,
+        d1_rows_read_further: 14.0,
         object_requests: 0.0,
         kv_reads: 0.0,
     },

@@ -55,3 +55,43 @@ fn a_simulation_has_one_answer() {
     let once = || play(&load, &Settings::default(), window(300.0, 30));
     assert_eq!(once(), once());
 }
+
+#[test]
+fn a_run_that_was_seen_is_played_with_its_own_batches() {
+    let load = Workload { paths: 20, ..Workload::default() };
+    let window = window(50.0, 60);
+    let kept = play(&load, &Settings::default(), window);
+    // The queue fell behind: all came in two batches, seconds late.
+    let batches = vec![(20_000, 1_500), (70_000, 1_500)];
+    let run = Observed { batches, delays: Delays::default() };
+    let behind = play_observed(&load, &Settings::default(), window, &run);
+    assert_eq!((behind.batches, behind.messages, behind.updates), (2, 3_000, 40));
+    for operation in [Operation::Events, Operation::QueueWrites, Operation::QueueReads] {
+        assert_eq!(behind.operations.get(operation), kept.operations.get(operation), "{operation:?}");
+    }
+    assert!(
+        behind.operations.get(Operation::ObjectRequests) < kept.operations.get(Operation::ObjectRequests)
+    );
+}
+
+#[test]
+fn paths_beyond_the_budget_share_an_object_and_no_event_is_lost() {
+    let load = Workload { paths: 400, popularity: Popularity::Even, ..Workload::default() };
+    let with =
+        |paths_per_hour| play(&load, &Settings { paths_per_hour, ..Settings::default() }, window(100.0, 60));
+    let (bounded, free) = (with(50), with(0));
+    assert_eq!((bounded.objects, free.objects), (51, 400));
+    assert_eq!(bounded.operations.get(Operation::Events), free.operations.get(Operation::Events));
+    // Refused paths are asked for by every batch, admitted ones once.
+    let calls = |out: &Outcome| out.operations.get(Operation::ObjectRequests) - out.updates - out.flushes;
+    assert!(calls(&bounded) >= bounded.batches, "{bounded:?}");
+    assert!(calls(&free) < calls(&bounded));
+}
+
+#[test]
+fn many_that_flush_at_once_ask_for_one_snapshot() {
+    let load = Workload { paths: 1_000, popularity: Popularity::Even, ..Workload::default() };
+    let out = play(&load, &Settings::default(), window(1_000.0, 120));
+    let others = out.operations.get(Operation::ObjectRequests) - out.updates - out.flushes;
+    assert!(others * 20 < out.flushes, "{others} calls beside {} flushes", out.flushes);
+}

@@ -2,17 +2,18 @@
 
 use std::collections::BTreeMap;
 
+use super::delays::Delays;
 use super::draw::Paths;
 use super::measured;
 use super::object::EVICTED_AFTER_MS;
 use crate::cost::operations::{Operation, Operations};
 use crate::cost::workload::Settings;
-use crate::limits::{SNAPSHOT_HOURS, SNAPSHOT_PATHS, TOTALS_PAGE_ROWS, TOTALS_QUERIES};
+use crate::limits::{SNAPSHOT_HOURS, SNAPSHOT_PATHS};
 use crate::snapshot::{Coalescer, Rebuilds, SnapshotDecision, SnapshotReason};
+use crate::snapshot_asks::{Asks, MOST_FOLLOWING};
 use crate::snapshot_memo::{OPEN_HOURS, PATHS_AN_HOUR};
 
-/// Bytes of sketches that one query for totals reads at most, as in the store.
-const TOTALS_READ_BYTES: u64 = 600_000;
+mod totals;
 
 /// Hours of a snapshot.
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "24")]
@@ -52,10 +53,16 @@ pub(super) struct Upkeep {
     snapshot_every_ms: i64,
     totals_every_ms: i64,
     hour_of_day: u32,
+    delays: Delays,
     coalescer: Coalescer,
-    known: Rebuilds,
+    asks: Asks,
+    /// When the call under way is answered, and with what.
+    answer: Option<(i64, Rebuilds)>,
+    /// How often the one who asks did so for others.
+    following: u32,
     totals_due_ms: Option<i64>,
     alarm_ms: Option<i64>,
+    busy_until_ms: i64,
     active_ms: i64,
     rebuilds: u64,
     /// Rows of each hour before, which are there from the beginning and have their totals.
@@ -79,16 +86,27 @@ pub(super) struct Upkeep {
 }
 
 impl Upkeep {
-    pub(super) fn new(settings: &Settings, paths: &Paths, rows_before: u64, hour_of_day: u32) -> Self {
-        let count = paths.count() as usize;
+    pub(super) fn new(
+        settings: &Settings,
+        paths: &Paths,
+        rows_before: u64,
+        hour_of_day: u32,
+        delays: Delays,
+    ) -> Self {
+        // Behind the last path is `(other)`.
+        let count = paths.count() as usize + 1;
         Self {
             snapshot_every_ms: settings.snapshot_every_ms,
             totals_every_ms: settings.totals_every_ms,
             hour_of_day,
             coalescer: Coalescer::new(settings.snapshot_every_ms, None),
-            known: Rebuilds::default(),
+            delays,
+            asks: Asks::NONE,
+            answer: None,
+            following: 0,
             totals_due_ms: None,
             alarm_ms: None,
+            busy_until_ms: i64::MIN,
             active_ms: i64::MIN / 2,
             rebuilds: 0,
             rows_before: rows_before / u64::from(HOURS - 1),
@@ -124,6 +142,9 @@ impl Upkeep {
             *unsettled = true;
         }
         let day = self.day_of(row.hours);
+        if !self.hours.contains_key(&row.hours) {
+            ops.add(Operation::D1RowsWritten, measured::WRITTEN_TO_NOTE_AN_HOUR);
+        }
         let hour = self.hours.entry(row.hours).or_default();
         hour.rows += u64::from(row.before.is_none());
         hour.bytes += bytes_of(row.events) - row.before.map_or(0, bytes_of);
@@ -144,18 +165,38 @@ impl Upkeep {
         hours.saturating_sub(self.hour_of_day).div_ceil(24)
     }
 
-    /// Asks for a snapshot, unless what is known tells that asking changes nothing.
+    /// Asks for a snapshot, unless what is known tells that asking changes nothing, or another object is asking.
     pub(super) fn ask(&mut self, reason: SnapshotReason, now: i64, ops: &mut Operations) {
-        if !self.known.needs_asking(reason, self.snapshot_every_ms, now) {
-            return;
+        if let Some(reason) = self.asks.begin(reason, self.snapshot_every_ms, now) {
+            self.following = 0;
+            self.call(reason, now, ops);
         }
+    }
+
+    fn call(&mut self, reason: SnapshotReason, now: i64, ops: &mut Operations) {
         ops.add(Operation::ObjectRequests, 1);
         ops.add(Operation::ObjectMs, measured::CALL_MS);
         self.wake(now, ops);
         if matches!(self.coalescer.request(reason, now), SnapshotDecision::At(_)) {
             self.arm(now, ops);
         }
-        self.known = self.coalescer.rebuilds();
+        self.answer = Some((now + self.delays.ask_ms, self.coalescer.rebuilds()));
+    }
+
+    pub(super) fn answer_ms(&self) -> Option<i64> {
+        self.answer.map(|(at, _)| at)
+    }
+
+    /// The call under way is answered: who made it may ask once more, for those that flushed meanwhile.
+    pub(super) fn answered(&mut self, now: i64, ops: &mut Operations) {
+        let Some((_, known)) = self.answer.take() else { return };
+        let Some(reason) = self.asks.answered(known, self.snapshot_every_ms, now) else { return };
+        if self.following == MOST_FOLLOWING {
+            self.asks.leave(reason);
+        } else {
+            self.following += 1;
+            self.call(reason, now, ops);
+        }
     }
 
     fn wake(&mut self, now: i64, ops: &mut Operations) {
@@ -169,7 +210,7 @@ impl Upkeep {
 
     fn arm(&mut self, now: i64, ops: &mut Operations) {
         if let Some(due) = [self.coalescer.due_ms, self.totals_due_ms].into_iter().flatten().min() {
-            self.alarm_ms = Some(due.max(now + 1));
+            self.alarm_ms = Some(due.max(now + 1).max(self.busy_until_ms));
             ops.add(Operation::ObjectRowsWritten, 1);
         }
     }
@@ -180,11 +221,16 @@ impl Upkeep {
         ops.add(Operation::ObjectRequests, 1);
         self.wake(now, ops);
         let totals_due_ms = self.totals_due_ms.take();
+        let mut now = now;
         if self.coalescer.rings_at(now, totals_due_ms) {
             self.coalescer.begin(now);
             self.rebuild(ops);
+            ops.add(Operation::ObjectMs, measured::REBUILD_MS);
+            now += self.delays.rebuild_ms;
         }
         self.totals_due_ms = self.totals(now, ops);
+        // One alarm at a time: what is asked for meanwhile waits for its end.
+        self.busy_until_ms = now;
         self.arm(now, ops);
     }
 
@@ -255,7 +301,7 @@ impl Upkeep {
             (self.crowded, self.remembered) = (true, None);
         }
         let rows: u64 = (0..HOURS).map(|hour| self.rows_of(hour)).sum();
-        read + rows * measured::READ_TO_RANK_A_ROW + self.hours_of.len() as u64
+        read + rows * measured::READ_TO_RANK_A_ROW + (self.hours_of.len() as u64 - 1)
     }
 
     /// Rows that are read to find the sketches of these paths in a range of hours: the place of each path and each
@@ -278,60 +324,6 @@ impl Upkeep {
         paths.truncate(SNAPSHOT_PATHS);
         paths
     }
-
-    /// Makes the totals that are due. Tells when the next is.
-    fn totals(&mut self, now: i64, ops: &mut Operations) -> Option<i64> {
-        let every = self.totals_every_ms;
-        let due = |period: &Period| period.pass_ms.map_or(0, |pass| pass + every);
-        loop {
-            let waiting = self.hours.values().chain(self.days.values()).filter(|period| period.waits);
-            let (mut read, mut next) = (0, None::<i64>);
-            for period in waiting {
-                read += measured::READ_TO_LIST_A_TOTAL + u64::from(period.pass_ms.is_some());
-                next = Some(next.map_or(due(period), |next| next.min(due(period))));
-            }
-            ops.add(Operation::D1Queries, 1);
-            ops.add(Operation::D1RowsRead, read.max(measured::READ_TO_LIST_NOTHING));
-            if next.is_none_or(|next| next > now) {
-                return next;
-            }
-            // What is listed is made, the newest first, and each day behind its hours.
-            let is_due = |period: &Period| period.waits && due(period) <= now;
-            let hours: Vec<u32> =
-                self.hours.iter().filter(|(_, hour)| is_due(hour)).map(|(at, _)| *at).collect();
-            let days: Vec<u32> = self.days.iter().filter(|(_, day)| is_due(day)).map(|(at, _)| *at).collect();
-            for at in hours {
-                self.make_hour(at, now, ops);
-            }
-            for at in days {
-                let before = if at == 0 { self.hour_of_day } else { 24 };
-                let Some(day) = self.days.get_mut(&at) else { continue };
-                day.rows = day.rows.max(if self.rows_before > 0 { u64::from(before) } else { 0 });
-                day.bytes = day.rows * FULL_BYTES;
-                make(day, now, at > 0, ops);
-            }
-        }
-    }
-
-    fn make_hour(&mut self, at: u32, now: i64, ops: &mut Operations) {
-        let (day, has_later) = (self.day_of(at), self.hours.range(..at).any(|(_, hour)| hour.rows > 0));
-        let rows = self.rows_of(at);
-        let Some(hour) = self.hours.get_mut(&at) else { return };
-        let is_new = hour.pass_ms.is_none();
-        let mut whole = Period { rows, bytes: hour.bytes / hour.rows.max(1) * rows, ..*hour };
-        make(&mut whole, now, has_later, ops);
-        ops.add(Operation::D1RowsRead, measured::READ_TO_NOTE_A_DAY);
-        (hour.waits, hour.pass_ms) = (whole.waits, whole.pass_ms);
-        self.passes += u64::from((OPEN..HOURS).contains(&at));
-        // Its day is noted with it.
-        if let Some(day) = self.days.get_mut(&day) {
-            day.rows += u64::from(is_new);
-            if !day.waits {
-                day.waits = true;
-                ops.add(Operation::D1RowsWritten, 1);
-            }
-        }
-    }
 }
 
 /// Bytes of full sketches.
@@ -340,34 +332,4 @@ const FULL_BYTES: u64 = 16_000;
 /// Bytes of a row's sketches: 200, and 12 a request until they are full.
 fn bytes_of(events: u64) -> u64 {
     FULL_BYTES.min(200 + 12 * events)
-}
-
-/// One pass over a period. `has_later`: whether rows of a later one follow its own.
-fn make(period: &mut Period, now: i64, has_later: bool, ops: &mut Operations) {
-    let was_made = period.pass_ms.is_some();
-    period.waits = false;
-    period.pass_ms = Some(now);
-    let most = TOTALS_PAGE_ROWS as u64;
-    let mean_bytes = (period.bytes / period.rows.max(1)).max(1);
-    let (mut left, mut pages, mut read) = (period.rows, 0, 0);
-    loop {
-        let listed = left.min(most);
-        let rows = listed.min((TOTALS_READ_BYTES / mean_bytes).max(1));
-        pages += 1;
-        read += listed * measured::READ_TO_MEASURE_A_ROW + rows * measured::READ_TO_MERGE_A_ROW;
-        read += measured::READ_TO_LIMIT_A_PAGE + u64::from(has_later && listed < most);
-        left -= rows;
-        if rows == listed && listed < most {
-            break;
-        }
-    }
-    // What one alarm cannot read is kept and gone on with a second later.
-    let parts = pages / u64::from(TOTALS_QUERIES - 5);
-    ops.add(Operation::ObjectRequests, parts);
-    ops.add(Operation::ObjectRowsWritten, parts);
-    ops.add(Operation::D1RowsWritten, parts * 2);
-    // Begin, read, write, end.
-    ops.add(Operation::D1Queries, 1 + pages + 3 + parts * 3);
-    ops.add(Operation::D1RowsRead, read + measured::READ_TO_END_A_TOTAL + u64::from(was_made));
-    ops.add(Operation::D1RowsWritten, 3);
 }
