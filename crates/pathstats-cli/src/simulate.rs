@@ -106,7 +106,7 @@ pub struct SimulateArgs {
     #[arg(long, value_name = "S", value_parser = clap::value_parser!(u32).range(1..=3_600))]
     window_seconds: Option<u32>,
     /// Play that window with the batches and the delays of this file, which were seen of a run: {"batches": [[ms,
-    /// messages], …], "delays": {"flushMs", "queryMs", "askMs", "rebuildMs"}}
+    /// ms taken, messages], …], "delays": {"flushMs", "queryMs", "ringMs", "askMs", "rebuildMs"}}
     #[arg(long, value_name = "FILE", requires = "window_seconds")]
     observed: Option<PathBuf>,
     /// Hour of the day of that window, which tells which late events are of the day before

@@ -11,7 +11,7 @@ use rustc_hash::FxHashMap;
 use super::operations::{Operation, Operations};
 use super::workload::{Settings, Workload};
 use crate::hour::HOUR_MS;
-use crate::limits::{HEARTBEAT_MS, QUEUE_BILLING_UNIT_BYTES};
+use crate::limits::{CHUNK_CALLS, HEARTBEAT_MS, QUEUE_BILLING_UNIT_BYTES};
 use crate::snapshot::SnapshotReason;
 use budgets::Budgets;
 use delays::{Delays, Observed};
@@ -180,10 +180,10 @@ impl World<'_> {
         self.count(Operation::QueueWrites, messages * units_of_message(self.workload));
     }
 
-    fn run_observed(&mut self, batches: &[(i64, u32)]) {
+    fn run_observed(&mut self, batches: &[(i64, i64, u32)]) {
         (0..self.requests().0).for_each(|_| self.request());
-        for (at, messages) in batches {
-            self.batch(*messages, *at);
+        for (began, took, messages) in batches {
+            self.batch(*messages, *began, *took);
         }
         self.ring_until(i64::MAX);
     }
@@ -196,7 +196,7 @@ impl World<'_> {
             #[allow(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "within an hour")]
             let now = (number as f64 * gap_ms) as i64;
             if waiting > 0 && since_ms + self.settings.batch_wait_ms < now {
-                self.batch(waiting, since_ms + self.settings.batch_wait_ms);
+                self.batch(waiting, since_ms + self.settings.batch_wait_ms, 0);
                 waiting = 0;
             }
             self.request();
@@ -205,19 +205,19 @@ impl World<'_> {
             }
             waiting += messages;
             while waiting >= self.settings.batch_messages {
-                self.batch(self.settings.batch_messages, now);
+                self.batch(self.settings.batch_messages, now, 0);
                 waiting -= self.settings.batch_messages;
                 since_ms = now;
             }
         }
         if waiting > 0 {
-            self.batch(waiting, since_ms + self.settings.batch_wait_ms);
+            self.batch(waiting, since_ms + self.settings.batch_wait_ms, 0);
         }
         self.ring_until(i64::MAX);
     }
 
-    /// A batch is taken in.
-    fn batch(&mut self, messages: u32, now: i64) {
+    /// A batch is taken in. Its calls are made in chunks, which end one after another in the time that it takes.
+    fn batch(&mut self, messages: u32, now: i64, took_ms: i64) {
         self.ring_until(now);
         let units = u64::from(messages) * units_of_message(self.workload);
         let events = messages * self.workload.events_per_message;
@@ -244,9 +244,17 @@ impl World<'_> {
             keys.push(u64::from(hours) << 32 | u64::from(path));
         }
         self.admit(&mut keys, now);
-        for group in keys.chunk_by(|a, b| a == b) {
-            if let Some(key) = group.first() {
-                self.call(*key, group.len() as u64, now);
+        let groups: Vec<(u64, u64)> = keys
+            .chunk_by(|a, b| a == b)
+            .filter_map(|group| Some((*group.first()?, group.len() as u64)))
+            .collect();
+        #[allow(clippy::cast_possible_wrap, reason = "groups of a batch")]
+        let chunks = groups.len().div_ceil(CHUNK_CALLS) as i64;
+        for (chunk, number) in groups.chunks(CHUNK_CALLS).zip(1_i64..) {
+            let at = now + took_ms * number / chunks.max(1);
+            self.ring_until(at);
+            for (key, events) in chunk {
+                self.call(*key, *events, at);
             }
         }
         self.scratch = keys;

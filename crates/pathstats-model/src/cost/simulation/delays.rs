@@ -12,6 +12,8 @@ pub struct Delays {
     pub flush_ms: i64,
     /// How long the database takes for one of many rows that are written at once, in milliseconds.
     pub query_ms: f64,
+    /// How late the snapshot object's alarm rings, in milliseconds.
+    pub ring_ms: i64,
     /// From asking for a snapshot until the answer, in milliseconds.
     pub ask_ms: i64,
     /// From a rebuild's beginning until its snapshot is in KV, in milliseconds.
@@ -24,6 +26,7 @@ impl Default for Delays {
         Self {
             flush_ms: measured::FLUSH_MS as i64,
             query_ms: measured::D1_QUERY_SECONDS * 1_000.0,
+            ring_ms: 0,
             ask_ms: measured::CALL_MS as i64,
             rebuild_ms: measured::REBUILD_MS as i64,
         }
@@ -34,8 +37,9 @@ impl Default for Delays {
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Observed {
-    /// Of each batch when it was taken in, in milliseconds since the load began, and its messages. In order.
-    pub batches: Vec<(i64, u32)>,
+    /// Of each batch when it began to be taken in, in milliseconds since the load began, how long that took, and its
+    /// messages. In order.
+    pub batches: Vec<(i64, i64, u32)>,
     /// How long calls took.
     pub delays: Delays,
 }

@@ -62,7 +62,7 @@ fn a_run_that_was_seen_is_played_with_its_own_batches() {
     let window = window(50.0, 60);
     let kept = play(&load, &Settings::default(), window);
     // The queue fell behind: all came in two batches, seconds late.
-    let batches = vec![(20_000, 1_500), (70_000, 1_500)];
+    let batches = vec![(20_000, 100, 1_500), (70_000, 100, 1_500)];
     let run = Observed { batches, delays: Delays::default() };
     let behind = play_observed(&load, &Settings::default(), window, &run);
     assert_eq!((behind.batches, behind.messages, behind.updates), (2, 3_000, 40));

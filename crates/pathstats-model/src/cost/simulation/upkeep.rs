@@ -210,7 +210,7 @@ impl Upkeep {
 
     fn arm(&mut self, now: i64, ops: &mut Operations) {
         if let Some(due) = [self.coalescer.due_ms, self.totals_due_ms].into_iter().flatten().min() {
-            self.alarm_ms = Some(due.max(now + 1).max(self.busy_until_ms));
+            self.alarm_ms = Some(due.max(now + 1).max(self.busy_until_ms) + self.delays.ring_ms);
             ops.add(Operation::ObjectRowsWritten, 1);
         }
     }
