@@ -106,6 +106,8 @@ struct State {
     /// Grows with everything that a report would tell anew.
     changes: u64,
     reported: u64,
+    /// When the first change came that no report tells.
+    changed_ms: Option<i64>,
     alarm_ms: Option<i64>,
 }
 
@@ -172,6 +174,7 @@ impl PathBudget {
         if !row.is_empty() {
             state.rows += 1;
             state.changes += 1;
+            state.changed_ms.get_or_insert(now_ms);
             let number = state.rows;
             if let Err(error) = log.append(number, row.bytes()) {
                 self.state = None;
@@ -221,11 +224,12 @@ impl PathBudget {
         if state.report(&terms) == *report {
             state.reported = state.changes;
         }
-        let (next, told) = if state.changes > state.reported {
-            (now_ms + REPORT_MS, 0)
+        let (next, told, changed_ms) = if state.changes > state.reported {
+            (now_ms + REPORT_MS, 0, Some(now_ms))
         } else {
-            (state.settles_at(&terms), state.rows)
+            (state.settles_at(&terms), state.rows, None)
         };
+        state.changed_ms = changed_ms;
         state.alarm_ms = Some(next);
         let checkpoint = rows::checkpoint(told, state.last_ms);
         if let Err(error) = log.checkpoint(&checkpoint) {
@@ -323,10 +327,15 @@ impl State {
         }
     }
 
-    /// When the alarm must change. One that this instance does not know of is set again.
+    /// When the alarm must change. One that this instance does not know of is set again, to the same time: calls
+    /// that each find the object evicted must not put a report off for ever.
     fn schedule(&mut self, now_ms: i64) -> Option<i64> {
         let terms = self.terms?;
-        let due = if self.changes > self.reported { now_ms + REPORT_MS } else { self.settles_at(&terms) };
+        let due = if self.changes > self.reported {
+            now_ms.max(self.changed_ms.unwrap_or(now_ms) + REPORT_MS)
+        } else {
+            self.settles_at(&terms)
+        };
         if self.alarm_ms.is_some_and(|set| set <= due) {
             return None;
         }

@@ -200,6 +200,29 @@ fn changes_are_told_once_a_minute_and_the_object_goes_when_every_row_is_sealed()
 }
 
 #[test]
+fn calls_that_each_find_the_object_evicted_do_not_put_the_report_off() {
+    let mut object = Object::new(settings(1_000, false));
+    let ask = |object: &mut Object, path: &str, now| {
+        object.budget.evict();
+        let call = BudgetCall { hour: hour(), paths: vec![others(path)] };
+        object.budget.ask(&mut object.log, &call, Some(History::None), now).unwrap().alarm
+    };
+    for n in 0..5 {
+        assert_eq!(ask(&mut object, &format!("/{n}"), NOW + n * 12_000), Some(NOW + REPORT_MS));
+    }
+    // The alarm is late: it rings as soon as it can.
+    assert_eq!(ask(&mut object, "/late", NOW + REPORT_MS + 500), Some(NOW + REPORT_MS + 500));
+    let report = object.report();
+    object.budget.reported(&mut object.log, &report, NOW + REPORT_MS + 600).unwrap();
+    let later = NOW + 10 * REPORT_MS;
+    assert_eq!(
+        ask(&mut object, "/next", later),
+        Some(later + REPORT_MS),
+        "from the first change that is not told"
+    );
+}
+
+#[test]
 fn an_eviction_before_the_first_report_forgets_nothing_of_the_sample() {
     let mut object = Object::new(settings(1, false));
     let paths: Vec<String> = (0..=1_500).map(|n| format!("/{n}")).collect();

@@ -115,7 +115,11 @@ impl State {
         }
         for row in &stored.rows {
             let mut rest = version(row)?;
-            state.last_ms = state.last_ms.max(i64::from_le_bytes(take(&mut rest)?));
+            let at_ms = i64::from_le_bytes(take(&mut rest)?);
+            state.last_ms = state.last_ms.max(at_ms);
+            if state.rows >= told {
+                state.changed_ms.get_or_insert(at_ms);
+            }
             if state.rows == 0 {
                 state.terms = Some(terms(&mut rest)?);
             }

@@ -128,8 +128,7 @@ impl Hour {
         if now - self.active_ms > EVICTED_AFTER_MS {
             let rows = self.rows + u64::from(self.reported.is_some());
             ops.add(Operation::ObjectRowsRead, measured::rows_to_wake(rows, false));
-            // It does not know of its alarm then, and sets it anew.
-            self.alarm_ms = None;
+            // It does not know of its alarm then, and sets it anew, to the same time.
             self.knows_alarm = false;
         }
         self.active_ms = now;
@@ -174,11 +173,11 @@ impl Hour {
     /// Its alarm, when it must change.
     fn schedule(&mut self, now: i64, ops: &mut Operations) {
         let is_told = self.reported == Some(self.rows);
-        if is_told && self.knows_alarm || !is_told && self.alarm_ms.is_some() {
+        if self.knows_alarm && (is_told || self.alarm_ms.is_some()) {
             return;
         }
         // That of an hour whose figures are told is for its end, days later.
-        self.alarm_ms = (!is_told).then_some(now + REPORT_MS);
+        self.alarm_ms = (!is_told).then(|| self.alarm_ms.unwrap_or(now + REPORT_MS));
         self.knows_alarm = true;
         ops.add(Operation::ObjectRowsWritten, 1);
     }
