@@ -6,13 +6,16 @@ use pathstats_model::hour::HourBucket;
 use pathstats_model::limits::SNAPSHOT_PATHS;
 use pathstats_model::snapshot::{hours, PathHours, PathSummary, Snapshot, Sort};
 use pathstats_model::snapshot_memo::{
-    busiest, busiest_of_all, settled_and_open, AllPaths, BusyPath, SnapshotMemo, PATHS_AN_HOUR,
+    busiest, busiest_of_all, settled_and_open, AllPaths, BusyPath, Passes, SnapshotMemo, PATHS_AN_HOUR,
 };
-use worker::Result;
+use pathstats_model::snapshot_passing::{InPassing, HOURS_PER_READ};
+use pathstats_model::stats::StatsError;
+use worker::{Error, Result};
 
 use crate::at_once::all_at_once;
 use crate::database::Database;
 use crate::databases::Databases;
+use crate::snapshot_rows::tell_broken;
 
 /// Bytes of statistics read at once; as text they are twice as many. Mostly all of a hundred paths
 /// come together: a query costs more than most of what it reads.
@@ -42,6 +45,19 @@ impl Span {
         let (settled, open) = settled_and_open(from);
         Self { from, open_from: open.first().copied().unwrap_or(to), to, settled, open }
     }
+
+    /// A path's statistics of all hours before any is read.
+    fn nothing(&self) -> PathHours {
+        PathHours::new(self.from, self.settled.len() + self.open.len())
+    }
+}
+
+/// Paths of a database, and the statistics that came with their counters.
+#[derive(Default)]
+struct FoundPaths {
+    busiest: Vec<BusyPath>,
+    settled: InPassing,
+    open: InPassing,
 }
 
 /// The busiest paths of the last 24 hours, their hours merged. Reads only; may be repeated.
@@ -61,11 +77,11 @@ pub async fn build(databases: &Databases, version: u64, now_ms: i64) -> Result<S
         memo.keep(span.from);
     }
     let paths_move = databases.layouts().change_within(first, last);
-    let chosen = busiest_of_each(&stores, &mut memos, &span, paths_move).await?;
-    let each = stores.iter().zip(&mut memos).zip(chosen);
-    let merged = all_at_once(each.map(|((store, memo), busy)| merge(store, memo, busy, &span))).await?;
+    let found = busiest_of_each(&stores, &mut memos, &span, paths_move).await?;
+    let each = stores.iter().zip(&mut memos).zip(found);
+    let merged = all_at_once(each.map(|((store, memo), found)| merge(store, memo, found, &span))).await?;
     MEMOS.set(memos);
-    let mut paths = summaries(merged)?;
+    let mut paths = summaries(merged).map_err(|error| refused(&error))?;
     Sort::Requests.apply(&mut paths);
     Ok(Snapshot { version, updated_at: now_ms, from: span.from, to: span.to, paths })
 }
@@ -76,7 +92,7 @@ async fn busiest_of_each(
     memos: &mut [SnapshotMemo],
     span: &Span,
     paths_move: bool,
-) -> Result<Vec<Vec<BusyPath>>> {
+) -> Result<Vec<FoundPaths>> {
     let wanted = match (stores.len(), paths_move) {
         (1, _) | (_, false) => Wanted::Busiest,
         (_, true) => Wanted::AllOrMore,
@@ -88,9 +104,9 @@ async fn busiest_of_each(
     }
     if paths_move {
         // What one of them shows may stand in another, and be few there.
-        let lacking = |known: &Vec<BusyPath>| {
-            let all = found.iter().flatten().map(|busy| busy.path.as_str());
-            let known = AllPaths::of(known);
+        let lacking = |of_one: &FoundPaths| {
+            let all = found.iter().flat_map(|found| &found.busiest).map(|busy| busy.path.as_str());
+            let known = AllPaths::of(&of_one.busiest);
             all.filter(|path| !known.has(path)).collect::<Vec<_>>()
         };
         let missing: Vec<Vec<&str>> = found.iter().map(lacking).collect();
@@ -99,32 +115,51 @@ async fn busiest_of_each(
         });
         let others = all_at_once(others).await?;
         drop(missing);
-        found.iter_mut().zip(others).for_each(|(known, others)| known.extend(others));
+        found.iter_mut().zip(others).for_each(|(found, others)| found.busiest.extend(others));
     }
-    Ok(busiest_of_all(found, SNAPSHOT_PATHS))
+    let all = found.iter_mut().map(|found| core::mem::take(&mut found.busiest)).collect();
+    let chosen = busiest_of_all(all, SNAPSHOT_PATHS);
+    found.iter_mut().zip(chosen).for_each(|(found, chosen)| found.busiest = chosen);
+    Ok(found)
 }
 
-/// The hours of these paths, merged, as one database has them.
+/// The hours of the busiest paths, merged, as one database has them. What did not come in passing is looked up.
 async fn merge(
     database: &Database,
     memo: &mut SnapshotMemo,
-    busiest: Vec<BusyPath>,
+    found: FoundPaths,
     span: &Span,
 ) -> Result<Vec<(String, PathHours)>> {
+    let FoundPaths { busiest, settled: mut settled_hours, open: mut open_hours } = found;
     let (settled, open) = (&span.settled, &span.open);
     memo.keep_paths(busiest.iter().map(|busy| busy.path.as_str()));
+    for busy in &busiest {
+        if let Some(hours) = settled_hours.take(&busy.path) {
+            memo.insert(&busy.path, busy.settled, hours);
+        }
+    }
     let unknown: Vec<&BusyPath> =
         busiest.iter().filter(|busy| memo.get(&busy.path, busy.settled).is_none()).collect();
     for some in parts(&unknown, settled.len()) {
-        let nothing = some.iter().map(|_| PathHours::new(span.from, settled.len() + open.len()));
+        let nothing = some.iter().map(|_| span.nothing());
         let merged = add(database, some, settled, nothing.collect()).await?;
         for (busy, hours) in some.iter().zip(merged) {
             memo.insert(&busy.path, busy.settled, hours);
         }
     }
-    let all: Vec<&BusyPath> = busiest.iter().collect();
-    let mut paths = Vec::with_capacity(all.len());
-    for some in parts(&all, open.len()) {
+    let mut paths = Vec::with_capacity(busiest.len());
+    let mut others = Vec::new();
+    for busy in &busiest {
+        let known = memo.get(&busy.path, busy.settled).cloned();
+        match (known, open_hours.take(&busy.path)) {
+            (Some(mut hours), Some(open)) => {
+                hours.merge(&open).map_err(|error| refused(&error))?;
+                paths.push((busy.path.clone(), hours));
+            }
+            _ => others.push(busy),
+        }
+    }
+    for some in parts(&others, open.len()) {
         let known = some.iter().filter_map(|busy| memo.get(&busy.path, busy.settled)).cloned().collect();
         let merged = add(database, some, open, known).await?;
         paths.extend(some.iter().zip(merged).map(|(busy, hours)| (busy.path.clone(), hours)));
@@ -133,15 +168,21 @@ async fn merge(
 }
 
 /// What the paths come to, wherever their hours stand. They are few.
-fn summaries(mut databases: Vec<Vec<(String, PathHours)>>) -> Result<Vec<PathSummary>> {
+fn summaries(
+    mut databases: Vec<Vec<(String, PathHours)>>,
+) -> core::result::Result<Vec<PathSummary>, StatsError> {
     let mut all = databases.pop().unwrap_or_default();
     for (path, hours) in databases.into_iter().flatten() {
         match all.iter_mut().find(|(known, _)| *known == path) {
-            Some((_, known)) => known.merge(&hours).map_err(|error| error.to_string())?,
+            Some((_, known)) => known.merge(&hours)?,
             None => all.push((path, hours)),
         }
     }
     Ok(all.into_iter().map(|(path, hours)| hours.summary(path)).collect())
+}
+
+fn refused(error: &StatsError) -> Error {
+    Error::RustError(error.to_string())
 }
 
 /// Which paths of a database are asked for.
@@ -159,36 +200,58 @@ async fn find_busiest(
     memo: &mut SnapshotMemo,
     span: &Span,
     wanted: Wanted,
-) -> Result<Vec<BusyPath>> {
+) -> Result<FoundPaths> {
     let (most, limit) = match wanted {
         Wanted::Busiest => (SNAPSHOT_PATHS, SNAPSHOT_PATHS),
         Wanted::AllOrMore => (usize::MAX, SNAPSHOT_PATHS * MORE_WHILE_PATHS_MOVE),
     };
     let passes = database.settled_passes(span.from, span.open_from).await?;
-    let are_known = passes.as_ref().is_some_and(|passes| memo.knows(passes));
     if memo.has_room() {
-        let hours = if are_known {
-            span.open.clone()
-        } else {
-            [span.settled.as_slice(), span.open.as_slice()].concat()
-        };
-        let all = database.all_paths(&hours, span.open_from, PATHS_AN_HOUR).await.unwrap_or_else(|failed| {
+        let found = find_all(database, memo, span, passes).await.unwrap_or_else(|failed| {
             // Paths of hundreds of letters may be more than a string holds.
             tracing::warn!(error = %failed, "the counters of all paths cannot be read at once");
             None
         });
-        if let Some(all) = all {
-            if are_known {
-                return Ok(busiest(memo.complete(all), most));
-            }
-            if let Some(passes) = passes {
-                memo.remember(passes, &all);
-            }
-            return Ok(busiest(all, most));
+        if let Some(found) = found {
+            return Ok(FoundPaths { busiest: busiest(found.busiest, most), ..found });
         }
         memo.give_up();
     }
-    database.busiest_paths(span.from, span.to, span.open_from, limit).await
+    let busiest = database.busiest_paths(span.from, span.to, span.open_from, limit).await?;
+    Ok(FoundPaths { busiest, ..FoundPaths::default() })
+}
+
+/// All paths, in no order, or None when an hour has too many. `passes` was read before.
+async fn find_all(
+    database: &Database,
+    memo: &mut SnapshotMemo,
+    span: &Span,
+    passes: Option<Passes>,
+) -> Result<Option<FoundPaths>> {
+    let mut all = AllPaths::default();
+    let expected = memo.probably_busiest(&all);
+    let mut open = InPassing::expecting(expected.iter().map(String::as_str), &span.nothing());
+    if !database.add_all_paths(&span.open, span.open_from, PATHS_AN_HOUR, &mut all, &mut open).await? {
+        return Ok(None);
+    }
+    if passes.as_ref().is_some_and(|passes| memo.knows(passes)) {
+        let busiest = memo.complete(all.into_paths());
+        return Ok(Some(FoundPaths { busiest, open, settled: InPassing::default() }));
+    }
+    let expected = memo.probably_busiest(&all);
+    // After an event that came late most of what was merged holds: which does, the counters tell.
+    let unmerged = expected.iter().map(String::as_str).filter(|path| !memo.has_merged(path));
+    let mut settled = InPassing::expecting(unmerged, &span.nothing());
+    for hours in span.settled.chunks(HOURS_PER_READ) {
+        if !database.add_all_paths(hours, span.open_from, PATHS_AN_HOUR, &mut all, &mut settled).await? {
+            return Ok(None);
+        }
+    }
+    let busiest = all.into_paths();
+    if let Some(passes) = passes {
+        memo.remember(passes, &busiest);
+    }
+    Ok(Some(FoundPaths { busiest, settled, open }))
 }
 
 /// Adds the rows of these hours to what was merged of each path.
@@ -202,9 +265,7 @@ async fn add(
     for row in database.sketches(&names, hours).await? {
         let (Some(merged), Some(hour)) = (merged.get_mut(row.path), hours.get(row.hour)) else { continue };
         if let Err(broken) = merged.add(*hour, &row.sketches) {
-            // One broken row must not take the dashboard away; it is told and left out.
-            let path = names.get(row.path).copied().unwrap_or_default();
-            tracing::error!(error = %broken, path, %hour, "statistics do not decode");
+            tell_broken(names.get(row.path).copied().unwrap_or_default(), *hour, &broken);
         }
     }
     Ok(merged)

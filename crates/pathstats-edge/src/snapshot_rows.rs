@@ -2,6 +2,8 @@
 
 use pathstats_model::hour::HourBucket;
 use pathstats_model::snapshot_memo::{AllPaths, BusyPath, Fingerprint, Passes};
+use pathstats_model::snapshot_passing::{InPassing, MOST_BYTES};
+use pathstats_model::stats::StatsError;
 use serde::Deserialize;
 use wasm_bindgen::JsValue;
 use worker::Result;
@@ -93,46 +95,60 @@ impl Database {
         Ok(busy.collect())
     }
 
-    /// What all paths have in these hours, in no order, or None when an hour has more than `limit` paths.
-    /// Hours from `open_from` on are open. One row read a path and hour, since nothing is sorted: half of
-    /// what [`Self::busiest_paths`] takes.
+    /// Adds what all paths have in these hours, and in passing the statistics of those that are expected. False when
+    /// an hour has more than `limit` paths: then not all was added. Hours from `open_from` on are open.
+    ///
+    /// One row read a path and hour, since nothing is sorted: half of what [`Self::busiest_paths`] takes.
     ///
     /// # Errors
     ///
     /// When D1 cannot be read.
-    pub async fn all_paths(
+    pub async fn add_all_paths(
         &self,
         hours: &[HourBucket],
         open_from: HourBucket,
         limit: usize,
-    ) -> Result<Option<Vec<BusyPath>>> {
-        const SELECT: &str = "SELECT (SELECT group_concat(requests || ' ' || revision || ' ' || updated_at || ' ' || path, char(10)) \
-             FROM (SELECT requests, revision, updated_at, path FROM path_stats_hourly \
-             WHERE hour_bucket = t.value ORDER BY path LIMIT ?2)) AS rows, t.key AS hour FROM json_each(?1) t";
+        all: &mut AllPaths,
+        passing: &mut InPassing,
+    ) -> Result<bool> {
+        // The length of a BLOB is read without it.
+        const SELECT: &str = "SELECT (SELECT group_concat(requests || ' ' || revision || ' ' || updated_at || ' ' || along || ' ' || path, char(10)) \
+             FROM (SELECT requests, revision, updated_at, path, \
+             iif(path IN (SELECT value FROM json_each(?3)) AND length(sketches) <= ?4, hex(sketches), '') AS along \
+             FROM path_stats_hourly WHERE hour_bucket = t.value ORDER BY path LIMIT ?2)) AS rows, t.key AS hour FROM json_each(?1) t";
         #[derive(Deserialize)]
         struct Row {
             hour: usize,
             rows: Option<String>,
         }
-        let values = [serde_json::to_string(hours)?.into(), count(limit as u64 + 1)];
+        let values = [
+            serde_json::to_string(hours)?.into(),
+            count(limit as u64 + 1),
+            serde_json::to_string(&passing.paths())?.into(),
+            count(MOST_BYTES as u64),
+        ];
         let result = self.d1().prepare(SELECT).bind(&values)?.all().await?;
-        let mut all = AllPaths::default();
         for Row { hour, rows } in result.results::<Row>()? {
-            let is_settled = hours.get(hour).is_some_and(|hour| *hour < open_from);
+            let hour = *hours.get(hour).ok_or_else(broken)?;
             // A path has no control characters, so a line is a row.
             for (at, row) in rows.unwrap_or_default().lines().enumerate() {
                 if at == limit {
-                    return Ok(None);
+                    return Ok(false);
                 }
-                let mut fields = row.splitn(4, ' ');
+                let mut fields = row.splitn(5, ' ');
                 let requests = field(fields.next())?;
                 let written =
                     Fingerprint { rows: 1, revisions: field(fields.next())?, written: field(fields.next())? };
-                let path = fields.next().ok_or_else(broken)?;
-                all.add(path, requests, is_settled.then_some(written));
+                let (along, path) = (fields.next().ok_or_else(broken)?, fields.next().ok_or_else(broken)?);
+                all.add(path, requests, (hour < open_from).then_some(written));
+                if along.is_empty() {
+                    passing.lacks(path);
+                } else if let Err(error) = passing.add(path, hour, &from_hex(along)?) {
+                    tell_broken(path, hour, &error);
+                }
             }
         }
-        Ok(Some(all.into_paths()))
+        Ok(true)
     }
 
     /// The passes that made the totals of these hours, `to` not among them. None while one of them waits
@@ -179,4 +195,9 @@ impl Database {
         }
         Ok(found)
     }
+}
+
+/// One broken row must not take the dashboard away; it is told and left out.
+pub(crate) fn tell_broken(path: &str, hour: HourBucket, error: &StatsError) {
+    tracing::error!(%error, path, %hour, "statistics do not decode");
 }

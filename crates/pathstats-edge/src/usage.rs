@@ -29,6 +29,12 @@ pub fn count(operation: Operation, more: u64) {
     COUNTED.set(counted);
 }
 
+/// What was counted since it was last added up.
+#[must_use]
+pub fn counted() -> Operations {
+    COUNTED.get()
+}
+
 /// What the queue bills for a message: each 64 KB started.
 #[must_use]
 pub const fn queue_units(bytes: usize) -> u64 {

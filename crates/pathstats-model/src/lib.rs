@@ -11,7 +11,7 @@
 //! | what is counted | [`stats`], [`cells`], [`latency`], [`clients`] |
 //! | exactly once | [`ingest`], [`aggregator`], [`ledger`], [`packed`] |
 //! | how many paths an hour may have | [`budget`] |
-//! | when things happen | [`cadence`], [`backoff`], [`snapshot`], [`snapshot_memo`], [`freshness`] |
+//! | when things happen | [`cadence`], [`backoff`], [`snapshot`], [`snapshot_memo`], [`snapshot_passing`], [`freshness`] |
 //! | the whole system over time | [`totals`] |
 //! | how long things stay | [`retention`], [`rollup`], [`capacity`] |
 //! | which database holds what, where there are several | [`sharding`] |
@@ -69,6 +69,7 @@ pub mod sharding;
 pub mod snapshot;
 pub mod snapshot_asks;
 pub mod snapshot_memo;
+pub mod snapshot_passing;
 pub mod stats;
 pub mod totals;
 

@@ -12,7 +12,7 @@
 use std::collections::HashMap;
 
 use crate::hour::HourBucket;
-use crate::limits::SNAPSHOT_HOURS;
+use crate::limits::{SNAPSHOT_HOURS, SNAPSHOT_PATHS};
 use crate::snapshot::PathHours;
 
 /// Newest hours that are always read: the current one, and the one whose last flush is just over.
@@ -62,7 +62,7 @@ impl BusyPath {
 pub const PATHS_AN_HOUR: usize = 3_000;
 
 /// What all paths have, gathered row by row.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct AllPaths(HashMap<String, BusyPath>);
 
 impl AllPaths {
@@ -117,6 +117,8 @@ struct Counters {
 #[derive(Debug, Default)]
 pub struct SnapshotMemo {
     from: Option<HourBucket>,
+    /// The busiest paths of the last snapshot. They mostly are those of the next one, also when its hours are others.
+    busiest: Vec<String>,
     paths: HashMap<String, (Fingerprint, PathHours)>,
     counters: Option<Counters>,
     crowded: bool,
@@ -134,17 +136,37 @@ impl SnapshotMemo {
     /// Forgets what is of other hours than those of a snapshot from `from` on.
     pub fn keep(&mut self, from: HourBucket) {
         if self.from != Some(from) {
-            *self = Self { from: Some(from), ..Self::default() };
+            let busiest = core::mem::take(&mut self.busiest);
+            *self = Self { from: Some(from), busiest, ..Self::default() };
         }
     }
 
-    /// Forgets the statistics of paths that are busy no more.
+    /// Notes which paths are the busiest, and forgets the statistics of all others.
     pub fn keep_paths<'a>(&mut self, busy: impl Iterator<Item = &'a str>) {
+        self.busiest = busy.map(str::to_owned).collect();
         let mut kept = HashMap::new();
-        for path in busy {
+        for path in &self.busiest {
             kept.extend(self.paths.remove_entry(path));
         }
         self.paths = kept;
+    }
+
+    /// The paths that are probably among the busiest of all hours: those of the last snapshot, and without one
+    /// those of the hours that were read.
+    #[must_use]
+    pub fn probably_busiest(&self, read: &AllPaths) -> Vec<String> {
+        if self.busiest.is_empty() {
+            let names = busiest(read.clone().into_paths(), SNAPSHOT_PATHS).into_iter();
+            names.map(|busy| busy.path).collect()
+        } else {
+            self.busiest.clone()
+        }
+    }
+
+    /// Whether settled hours of a path were merged before. Of those that were, few change.
+    #[must_use]
+    pub fn has_merged(&self, path: &str) -> bool {
+        self.paths.contains_key(path)
     }
 
     /// Whether what all paths had in the settled hours is known.
@@ -297,6 +319,22 @@ mod tests {
         assert!(memo.get("/a", FINGERPRINT).is_some() && memo.get("/b", FINGERPRINT).is_none());
         memo.keep(hour("2025-10-15T15"));
         assert!(memo.get("/a", FINGERPRINT).is_none());
+    }
+
+    #[test]
+    fn the_busiest_of_the_last_snapshot_are_expected_in_the_next_whatever_its_hours() {
+        let mut memo = SnapshotMemo::default();
+        let mut read = AllPaths::default();
+        (0..SNAPSHOT_PATHS as u64 + 2).for_each(|n| read.add(&format!("/{n}"), n, None));
+        let expected = memo.probably_busiest(&read);
+        assert_eq!((expected.len(), expected[0].as_str(), expected[99].as_str()), (100, "/101", "/2"));
+        memo.keep(hour("2025-10-15T14"));
+        memo.keep_paths(["/a", "/b"].into_iter());
+        memo.insert("/a", FINGERPRINT, PathHours::new(hour("2025-10-15T14"), 24));
+        assert!(memo.has_merged("/a") && !memo.has_merged("/b"));
+        memo.keep(hour("2025-10-15T15"));
+        assert!(!memo.has_merged("/a"));
+        assert_eq!(memo.probably_busiest(&read), ["/a", "/b"]);
     }
 
     fn busy(path: &str, settled_requests: u64, open_requests: u64) -> BusyPath {

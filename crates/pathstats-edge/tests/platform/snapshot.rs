@@ -1,8 +1,10 @@
 use super::{database, env, event, one_database};
 use pathstats_edge::bindings::D1;
 use pathstats_edge::snapshot_build::build;
+use pathstats_edge::usage;
 use pathstats_model::aggregator::FlushRow;
-use pathstats_model::hour::{HourBucket, PathHour};
+use pathstats_model::cost::Operation;
+use pathstats_model::hour::{HourBucket, PathHour, HOUR_MS};
 use pathstats_model::packed::PackedEvent;
 use pathstats_model::PathHourStats;
 use wasm_bindgen_test::wasm_bindgen_test;
@@ -112,4 +114,63 @@ async fn what_is_remembered_of_settled_hours_never_hides_a_change() {
     totals_made(2).await;
     assert_eq!(requests().await, late);
     assert_eq!(requests().await, late);
+}
+
+/// As many rows as that, of 834 paths and 24 hours.
+const PATH_HOURS: u64 = 834 * 24;
+
+/// Copies of one row: for each path and hour. The first paths are the busiest, but not in each hour.
+async fn copy_row(from: &str, first: HourBucket, hours: u32) {
+    run(&format!(
+        "WITH RECURSIVE p(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM p WHERE n < 833), \
+         h(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM h WHERE n + 1 < {hours}) \
+         INSERT INTO path_stats_hourly SELECT printf('/rows/%03d', p.n), \
+         strftime('%Y-%m-%dT%H', {} + h.n * 3600, 'unixepoch'), 2000 / (p.n + 1) + p.n * 31 % (h.n + 7), \
+         errors, sum_response_time, count_response_time, unique_ips, estimated_requests, p50, p95, p99, revision, \
+         sealed_at, updated_at, sketches FROM p, h, path_stats_hourly o WHERE o.path = '{from}'",
+        first.start_ms() / 1_000
+    ))
+    .await;
+}
+
+#[wasm_bindgen_test]
+async fn a_snapshot_reads_hardly_more_than_each_row_once_and_the_next_one_hardly_any() {
+    const THEN: i64 = 1_550_000_000_000;
+    let read = async |now| {
+        let before = usage::counted().get(Operation::D1RowsRead);
+        let snapshot = build(&one_database(), 1, now).await.unwrap();
+        (usage::counted().get(Operation::D1RowsRead) - before, snapshot)
+    };
+    // An instance that knows nothing: what other tests left is forgotten.
+    let empty = read(THEN - 1_000 * HOUR_MS).await.1;
+    assert_eq!(empty.paths, []);
+    let last = HourBucket::from_ms(THEN);
+    write("/rows/original", last.plus(-100), 0..30).await;
+    copy_row("/rows/original", last.plus(-23), 24).await;
+    let at_most = PATH_HOURS * 11 / 10;
+    let (rows, first) = read(THEN).await;
+    assert!(rows <= at_most, "the first of an instance: {rows} rows");
+    assert_eq!(first.paths.len(), 100);
+    assert!(first.paths.iter().all(|path| path.trend.iter().all(|requests| *requests == 30)), "{first:?}");
+    let made = |pass: u64| async move {
+        run(&format!(
+            "INSERT OR REPLACE INTO hourly_totals (hour_bucket, requests, errors, sum_response_time, count_response_time, \
+             unique_ips, estimated_requests, paths, pass, updated_at, path_sketch, sketches) SELECT DISTINCT hour_bucket, \
+             0, 0, 0, 0, 0, 0, 0, {pass}, 0, x'', x'' FROM path_stats_hourly WHERE path = '/rows/000'"
+        ))
+        .await;
+        run("DELETE FROM totals_due WHERE period LIKE '2019-02-%'").await;
+    };
+    made(1).await;
+    assert!(read(THEN).await.0 <= at_most);
+    let (rows, next) = read(THEN).await;
+    assert!(rows < PATH_HOURS / 10, "when all is known: {rows} rows");
+    assert_eq!(next.paths, first.paths);
+    // An hour later: all hours but the newest are other ones.
+    copy_row("/rows/original", last.plus(1), 1).await;
+    made(2).await;
+    let (rows, later) = read(THEN + HOUR_MS).await;
+    assert!(rows <= at_most, "the first of an hour: {rows} rows");
+    assert!(later.paths.iter().all(|path| path.requests == 24 * 30), "{later:?}");
+    run("DELETE FROM path_stats_hourly WHERE path LIKE '/rows/%'").await;
 }

@@ -12,6 +12,7 @@ use crate::limits::{SNAPSHOT_HOURS, SNAPSHOT_PATHS};
 use crate::snapshot::{Coalescer, Rebuilds, SnapshotDecision, SnapshotReason};
 use crate::snapshot_asks::{Asks, MOST_FOLLOWING};
 use crate::snapshot_memo::{OPEN_HOURS, PATHS_AN_HOUR};
+use crate::snapshot_passing::MOST_BYTES;
 
 mod totals;
 
@@ -21,6 +22,9 @@ const HOURS: u32 = SNAPSHOT_HOURS as u32;
 /// Of those, the newest, which every rebuild reads.
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "2")]
 const OPEN: u32 = OPEN_HOURS as u32;
+/// Settled hours whose counters are read at once.
+#[allow(clippy::cast_possible_truncation, reason = "6")]
+const HOURS_PER_READ: u32 = crate::snapshot_passing::HOURS_PER_READ as u32;
 
 /// A period whose total is kept.
 #[derive(Debug, Clone, Copy, Default)]
@@ -48,6 +52,13 @@ pub(super) struct Flushed {
     pub events: u64,
 }
 
+/// What a rebuild found out before it merges.
+struct Found {
+    rows_read: u64,
+    /// Whether the statistics of settled hours came with their counters.
+    settled_in_passing: bool,
+}
+
 #[derive(Debug)]
 pub(super) struct Upkeep {
     snapshot_every_ms: i64,
@@ -73,6 +84,8 @@ pub(super) struct Upkeep {
     hours_of: Vec<u32>,
     /// Whether a row of a settled hour was written since the path was merged.
     unsettled: Vec<bool>,
+    /// The paths of the last snapshot.
+    expected: Vec<usize>,
     /// By how many hours ago.
     hours: BTreeMap<u32, Period>,
     /// By how many days ago.
@@ -113,6 +126,7 @@ impl Upkeep {
             events: vec![0; count],
             hours_of: vec![0; count],
             unsettled: vec![true; count],
+            expected: Vec::new(),
             hours: BTreeMap::new(),
             days: BTreeMap::new(),
             passes: 0,
@@ -240,15 +254,22 @@ impl Upkeep {
         ops.add(Operation::KvWrites, 2);
         ops.add(Operation::ObjectRowsWritten, 1);
         let busiest = self.busiest();
-        let unsettled: Vec<usize> =
-            busiest.iter().copied().filter(|path| self.unsettled.get(*path) == Some(&true)).collect();
-        // The passes, the counters, and the two open hours of each path.
-        ops.add(Operation::D1Queries, 3);
-        let mut read = self.passes_and_counters() + self.sketches(&busiest, 0..OPEN);
-        // The settled hours of those that changed.
-        if !unsettled.is_empty() {
-            ops.add(Operation::D1Queries, 1);
-            read += self.sketches(&unsettled, OPEN..HOURS);
+        let expected = core::mem::replace(&mut self.expected, busiest.clone());
+        let found = self.passes_and_counters(expected.len() as u64, busiest.len() as u64, ops);
+        let mut read = found.rows_read;
+        // The open hours of those that did not come in passing, and of those that changed the settled ones.
+        let comes = |path: &usize| bytes_of(self.events_of(*path)) <= MOST_BYTES as u64;
+        let came_open = |path: &usize| !self.crowded && expected.contains(path) && comes(path);
+        // What was merged before does not come again: where it changed, it is looked up.
+        let came_settled = |path: &usize| found.settled_in_passing && comes(path);
+        let open: Vec<usize> = busiest.iter().copied().filter(|path| !came_open(path)).collect();
+        let unsettled = busiest.iter().copied().filter(|path| self.unsettled.get(*path) == Some(&true));
+        let unsettled: Vec<usize> = unsettled.filter(|path| !came_settled(path)).collect();
+        for (paths, hours) in [(&open, 0..OPEN), (&unsettled, OPEN..HOURS)] {
+            if !paths.is_empty() {
+                ops.add(Operation::D1Queries, 1);
+                read += self.sketches(paths, hours);
+            }
         }
         ops.add(Operation::D1RowsRead, read);
         // What is remembered of paths that are busy no more is forgotten.
@@ -258,6 +279,10 @@ impl Upkeep {
                 *unsettled = false;
             }
         }
+    }
+
+    fn events_of(&self, path: usize) -> u64 {
+        self.events.get(path).copied().unwrap_or_default()
     }
 
     /// Rows of an hour, by how many hours ago it is.
@@ -271,9 +296,10 @@ impl Upkeep {
         }
     }
 
-    /// Rows that are read to learn whether settled hours changed, and which paths are the busiest. As the builder
-    /// does, see [`snapshot_memo`](crate::snapshot_memo).
-    fn passes_and_counters(&mut self) -> u64 {
+    /// Learns whether settled hours changed, and which paths are the busiest. As the builder does, see
+    /// [`snapshot_memo`](crate::snapshot_memo): with the statistics of so many paths that are `expected`, or where
+    /// none is of `busiest` once the open hours were read.
+    fn passes_and_counters(&mut self, expected: u64, busiest: u64, ops: &mut Operations) -> Found {
         let settled = self.hours.range(OPEN..HOURS);
         let stands = !settled.clone().any(|(_, hour)| hour.waits);
         // The day that waits is listed before its hours, and skipped.
@@ -284,24 +310,48 @@ impl Upkeep {
             let before = if self.rows_before > 0 { u64::from(HOURS - OPEN) } else { 0 };
             read += measured::READ_TO_KNOW_PASSES - 1 + made.max(before);
         }
+        ops.add(Operation::D1Queries, 1);
         if !self.crowded {
-            let known = stands && self.remembered == Some(self.passes);
-            let hours = if known { OPEN } else { HOURS };
-            let most = PATHS_AN_HOUR as u64;
-            let rows: Vec<u64> = (0..hours).map(|hour| self.rows_of(hour)).filter(|rows| *rows > 0).collect();
-            // Each hour's place; its rows, and the one behind them, which the newest has not.
-            read += u64::from(hours) + rows.iter().map(|rows| (rows + 1).min(most + 1)).sum::<u64>();
-            read -= u64::from(rows.first().is_some_and(|rows| *rows <= most));
-            if rows.iter().all(|rows| *rows <= most) {
+            ops.add(Operation::D1Queries, 1);
+            let (rows, mut fits) = self.counters(0..OPEN);
+            read += rows + expected;
+            let is_known = stands && self.remembered == Some(self.passes);
+            let along = if expected == 0 { busiest } else { 0 };
+            // The oldest first, some at a time.
+            let mut before = HOURS;
+            while fits && !is_known && before > OPEN {
+                let from = OPEN.max(before.saturating_sub(HOURS_PER_READ));
+                ops.add(Operation::D1Queries, 1);
+                let (rows, fit) = self.counters(from..before);
+                read += rows + along;
+                (fits, before) = (fit, from);
+            }
+            if fits {
                 if stands {
                     self.remembered = Some(self.passes);
                 }
-                return read;
+                return Found { rows_read: read, settled_in_passing: along > 0 };
             }
             (self.crowded, self.remembered) = (true, None);
         }
+        ops.add(Operation::D1Queries, 1);
         let rows: u64 = (0..HOURS).map(|hour| self.rows_of(hour)).sum();
-        read + rows * measured::READ_TO_RANK_A_ROW + (self.hours_of.len() as u64 - 1)
+        let rows_read = read + rows * measured::READ_TO_RANK_A_ROW + (self.hours_of.len() as u64 - 1);
+        Found { rows_read, settled_in_passing: false }
+    }
+
+    /// Rows that are read for the counters of some hours, and whether none has too many: each hour's place; its rows,
+    /// and the one behind them, which the newest has not.
+    fn counters(&self, hours: core::ops::Range<u32>) -> (u64, bool) {
+        let most = PATHS_AN_HOUR as u64;
+        let places = u64::from(hours.end - hours.start);
+        let of_hour = |hour| match (hour, self.rows_of(hour)) {
+            (_, 0) => 0,
+            (0, rows) if rows <= most => rows,
+            (_, rows) => (rows + 1).min(most + 1),
+        };
+        let fits = hours.clone().all(|hour| self.rows_of(hour) <= most);
+        (places + hours.map(of_hour).sum::<u64>(), fits)
     }
 
     /// Rows that are read to find the sketches of these paths in a range of hours: the place of each path and each
@@ -320,7 +370,7 @@ impl Upkeep {
     fn busiest(&self) -> Vec<usize> {
         let mut paths: Vec<usize> =
             self.hours_of.iter().enumerate().filter(|(_, bits)| **bits != 0).map(|(path, _)| path).collect();
-        paths.sort_by_key(|path| core::cmp::Reverse(self.events.get(*path).copied().unwrap_or_default()));
+        paths.sort_by_key(|path| core::cmp::Reverse(self.events_of(*path)));
         paths.truncate(SNAPSHOT_PATHS);
         paths
     }
