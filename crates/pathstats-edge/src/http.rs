@@ -2,6 +2,7 @@
 
 mod exchange;
 pub mod gzip;
+mod often;
 
 use futures_util::StreamExt;
 use pathstats_model::http::etag;
@@ -14,6 +15,7 @@ use wasm_bindgen_futures::JsFuture;
 use worker::{EncodeBody, Error, Request, Response, ResponseBody, Result, Stub};
 
 pub use exchange::Exchange;
+pub use often::intern_often;
 
 use crate::telemetry::request_id;
 

@@ -1,5 +1,8 @@
 //! Where `/paths` answers from.
 
+use core::fmt;
+use core::str::FromStr;
+
 use serde::{Deserialize, Serialize};
 
 /// The tier that an answer came from.
@@ -43,6 +46,47 @@ pub fn cache_use(cached_at_ms: Option<i64>, now_ms: i64, fresh_for_ms: i64) -> C
     }
 }
 
+/// What a cached copy of a snapshot says of it, beside its bytes: `1730956800000 7 1730956799000`. A snapshot that is
+/// known by this is not read again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CopyLabel {
+    /// When the copy was made, milliseconds since the epoch.
+    pub cached_at_ms: i64,
+    /// The snapshot's version.
+    pub version: u64,
+    /// When the snapshot was made, milliseconds since the epoch.
+    pub updated_at_ms: i64,
+}
+
+impl fmt::Display for CopyLabel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} {}", self.cached_at_ms, self.version, self.updated_at_ms)
+    }
+}
+
+/// The text is no label, as of a copy that another release made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("expected three numbers: when the copy was made, the version, when that was made")]
+pub struct NoLabel;
+
+impl FromStr for CopyLabel {
+    type Err = NoLabel;
+
+    fn from_str(text: &str) -> Result<Self, NoLabel> {
+        let mut words = text.split(' ');
+        let (Some(cached_at), Some(version), Some(updated_at), None) =
+            (words.next(), words.next(), words.next(), words.next())
+        else {
+            return Err(NoLabel);
+        };
+        Ok(Self {
+            cached_at_ms: cached_at.parse().map_err(|_| NoLabel)?,
+            version: version.parse().map_err(|_| NoLabel)?,
+            updated_at_ms: updated_at.parse().map_err(|_| NoLabel)?,
+        })
+    }
+}
+
 /// Until when an answer from the cache may be given again from memory: for `memory_ms`, and never longer
 /// than the cache's copy is fresh. `None` when nothing is to be remembered.
 #[must_use]
@@ -74,6 +118,17 @@ mod tests {
         assert_eq!(cache_use(Some(100), 129, 30), CacheUse::Fresh);
         assert_eq!(cache_use(Some(100), 130, 30), CacheUse::Stale);
         assert_eq!(cache_use(Some(200), 100, 30), CacheUse::Stale);
+    }
+
+    #[test]
+    fn a_copy_is_known_by_its_label() {
+        let label =
+            CopyLabel { cached_at_ms: 1_730_956_800_000, version: 7, updated_at_ms: 1_730_956_799_000 };
+        assert_eq!(label.to_string(), "1730956800000 7 1730956799000");
+        assert_eq!(label.to_string().parse(), Ok(label));
+        for other in ["", "1730956800000", "1 2", "1 2 3 4", "1 -2 3", "1 2 x", " 1 2 3"] {
+            assert_eq!(other.parse::<CopyLabel>(), Err(NoLabel), "{other:?}");
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! `GET /health`: whether the api answers, and how old what it would answer is.
 
+use futures_util::future::join;
 use pathstats_edge::bindings::KV;
 use pathstats_edge::clock::now_ms;
 use pathstats_edge::http;
@@ -14,8 +15,9 @@ pub async fn answer(env: &Env) -> Result<Response> {
     let ages = async {
         let store = SnapshotStore::new(env.kv(KV)?);
         let now = now_ms();
-        let heartbeat = store.heartbeat().await?.map(|at| staleness_seconds(at, now));
-        let snapshot = store.pointer().await?.map(|pointer| staleness_seconds(pointer.updated_at, now));
+        let (heartbeat, pointer) = join(store.heartbeat(), store.pointer()).await;
+        let heartbeat = heartbeat?.map(|at| staleness_seconds(at, now));
+        let snapshot = pointer?.map(|pointer| staleness_seconds(pointer.updated_at, now));
         Ok::<_, worker::Error>((heartbeat, snapshot))
     };
     match ages.await {

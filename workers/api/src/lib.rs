@@ -34,11 +34,12 @@ mod ledger;
 mod metrics;
 mod openapi;
 mod paths;
+mod settings;
 mod sharding;
 mod stats;
 mod tiers;
 
-use pathstats_edge::bindings::{counted_as, EnvVariables};
+use pathstats_edge::bindings::counted_as;
 use pathstats_edge::clock::now_ms;
 use pathstats_edge::http::{self, Exchange};
 use pathstats_edge::{telemetry, usage};
@@ -49,8 +50,15 @@ use pathstats_model::api::session::Session;
 use pathstats_model::config::{ApiConfig, ConfigError};
 use pathstats_model::cost::Operation as Billed;
 use pathstats_model::event::cut;
+use pathstats_model::http::cors::Cors;
 use pathstats_model::problem::Problem;
-use worker::{event, Context, Env, Request, Response, Result, ScheduleContext, ScheduledEvent};
+use worker::{event, Context, Env, Request, Response, Result, ScheduleContext, ScheduledEvent, Url};
+
+/// An instance begins.
+#[event(start)]
+fn start() {
+    http::intern_often(&tiers::WORDS);
+}
 
 /// Any request. What every answer carries is put on here.
 #[event(fetch)]
@@ -58,16 +66,27 @@ async fn fetch(request: Request, env: Env, context: Context) -> Result<Response>
     telemetry::start(&env);
     usage::count(Billed::WorkerRequests, 1);
     let exchange = Exchange::of(&request)?;
+    // The method as it came: `Request::method` takes one that it does not know for a `GET`.
     let (method, path, began) = (request.inner().method(), request.path(), now_ms());
     let work = async {
-        let config = ApiConfig::from_variables(&EnvVariables(&env));
-        let response = answer(&exchange, request, &env, &context, &config).await.or_else(|error| {
-            tracing::error!(%error, "a request failed");
-            http::problem(&Problem::new(500, "internal", "Something went wrong here", "try again later"))
-        })?;
+        let config = settings::config(&env);
+        let response =
+            answer(&exchange, &method, request, &env, &context, &config).await.or_else(|error| {
+                tracing::error!(%error, "a request failed");
+                http::problem(&Problem::new(500, "internal", "Something went wrong here", "try again later"))
+            })?;
         let (status, milliseconds) = (response.status_code(), now_ms() - began);
-        tracing::debug!(method, path = cut(&path, 200), status, milliseconds, "a request was answered");
-        exchange.finish(response, &config.map(|config| config.cors).unwrap_or_default())
+        tracing::debug!(
+            method = method.as_str(),
+            path = cut(&path, 200),
+            status,
+            milliseconds,
+            "a request was answered"
+        );
+        match &*config {
+            Ok(config) => exchange.finish(response, &config.cors),
+            Err(_) => exchange.finish(response, &Cors::default()),
+        }
     };
     let response = telemetry::in_request(exchange.id(), work).await;
     usage::settle_behind(&context, &env, counted_as::THE_API);
@@ -88,12 +107,13 @@ async fn scheduled(event: ScheduledEvent, env: Env, _context: ScheduleContext) {
 
 async fn answer(
     exchange: &Exchange,
+    method: &str,
     request: Request,
     env: &Env,
     context: &Context,
     config: &core::result::Result<ApiConfig, ConfigError>,
 ) -> Result<Response> {
-    if let Some(problem) = exchange.refuse_address(&request)? {
+    if let Some(problem) = exchange.refuse_address() {
         return http::problem(&problem);
     }
     let config = match config {
@@ -103,17 +123,15 @@ async fn answer(
     if let Some(response) = exchange.preflight(&config.cors)? {
         return Ok(response);
     }
-    let path = request.path();
-    // As it came: `Request::method` takes a method that it does not know for a `GET`.
-    let method = request.inner().method();
-    let found = find(&method, &path);
+    let (url, path) = (exchange.url(), request.path());
+    let found = find(method, &path);
     if let Found::OtherMethod(allowed) = found {
-        let response = http::problem(&Problem::method(&method, allowed))?;
+        let response = http::problem(&Problem::method(method, allowed))?;
         response.headers().set("Allow", allowed)?;
         return Ok(response);
     }
     if let Found::Operation(operation @ Operation { access: Access::Open, .. }) = found {
-        return operate(operation, request, None, env, context, config).await;
+        return operate(operation, url, request, None, env, context, config).await;
     }
     // Everything else needs to know who asks, also what is not there: a stranger learns nothing.
     let identity = match pathstats_edge::access::identify(&request, env, &config.access).await? {
@@ -122,11 +140,11 @@ async fn answer(
     };
     match found {
         Found::Operation(operation) if operation.access == Access::Change => {
-            let act = |request| operate(operation, request, Some(&identity), env, context, config);
+            let act = |request| operate(operation, url, request, Some(&identity), env, context, config);
             gate::change(operation, request, env, &identity, exchange.id(), act).await
         }
         Found::Operation(operation) => {
-            operate(operation, request, Some(&identity), env, context, config).await
+            operate(operation, url, request, Some(&identity), env, context, config).await
         }
         Found::Retired(retired) => http::problem(&Problem::gone(retired)),
         Found::OtherMethod(_) | Found::Nothing => http::problem(&Problem::not_found(&path)),
@@ -135,13 +153,13 @@ async fn answer(
 
 async fn operate(
     operation: &Operation,
+    url: &Url,
     mut request: Request,
     identity: Option<&Identity>,
     env: &Env,
     context: &Context,
     config: &ApiConfig,
 ) -> Result<Response> {
-    let url = request.url()?;
     if url.query_pairs().any(|(name, value)| RETIRED_SOURCE.is(&name, &value)) {
         return http::problem(&Problem::gone(&RETIRED_SOURCE.call));
     }
@@ -152,7 +170,6 @@ async fn operate(
     if operation.is_archivers() {
         return archiver::forward(request, env, operation).await;
     }
-    let accept = request.headers().get("Accept")?.unwrap_or_default();
     match operation.id {
         OperationId::Health => health::answer(env).await,
         OperationId::Session => match identity {
@@ -174,7 +191,10 @@ async fn operate(
         OperationId::Sharding => sharding::show(env).await,
         OperationId::Reshard => sharding::reshard(&mut request, identity, env).await,
         OperationId::AdminHealth => admin_health::answer(env).await,
-        OperationId::AdminMetrics => admin_health::metrics(&accept, env).await,
+        OperationId::AdminMetrics => {
+            let accept = request.headers().get("Accept")?.unwrap_or_default();
+            admin_health::metrics(&accept, env).await
+        }
         OperationId::Ledger => ledger::answer(&given, env).await,
         OperationId::Alerts => alerts::list(env).await,
         OperationId::AlertHistory => alerts::history(&given, env).await,

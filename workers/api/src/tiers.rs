@@ -1,6 +1,5 @@
 //! The three tiers that a snapshot is read from.
 
-use core::str::FromStr;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -12,7 +11,7 @@ use pathstats_edge::snapshot_build::build;
 use pathstats_edge::snapshot_store::{know, known, SnapshotStore, StoredSnapshot};
 use pathstats_edge::telemetry;
 use pathstats_model::calls::SNAPSHOT_PATH;
-use pathstats_model::freshness::{cache_use, CacheUse, DataSource};
+use pathstats_model::freshness::{cache_use, CacheUse, CopyLabel, DataSource};
 use pathstats_model::snapshot::{next_version, Pointer, SnapshotReason};
 use worker::{Cache, Context, Delay, Env, Response, Result};
 
@@ -28,13 +27,11 @@ const CACHE_KEEPS_SECONDS: u32 = 3_600;
 const REFRESH_TRIES: u32 = 40;
 const REFRESH_PAUSE: Duration = Duration::from_millis(500);
 
-/// Header of a cached copy: when it was put there, milliseconds since the epoch.
-const CACHED_AT: &str = "X-Pathstats-Cached-At";
+/// Header of a cached copy: a [`CopyLabel`].
+const COPY: &str = "X-Pathstats-Copy";
 
-/// Headers of a cached copy: the snapshot's version, and when it was made. One that this isolate knows is
-/// not read, unpacked and parsed again.
-const VERSION: &str = "X-Pathstats-Version";
-const UPDATED_AT: &str = "X-Pathstats-Updated-At";
+/// What is handed over whenever a copy is read or written.
+pub const WORDS: [&str; 2] = [CACHE_KEY, COPY];
 
 /// A snapshot, and where it was found.
 #[derive(Debug)]
@@ -132,21 +129,14 @@ async fn refresh_behind(env: &Env, answered: u64, forced: bool) -> Result<()> {
 
 async fn read_cache() -> Result<Option<(i64, Rc<StoredSnapshot>)>> {
     let Some(copy) = Cache::default().get(CACHE_KEY, true).await? else { return Ok(None) };
-    let (Some(at), Some(version), Some(updated_at)) =
-        (number(&copy, CACHED_AT)?, number(&copy, VERSION)?, number(&copy, UPDATED_AT)?)
-    else {
-        return Ok(None);
-    };
-    if let Some(snapshot) = known(version, updated_at) {
-        return Ok(Some((at, snapshot)));
+    // A copy of another release that does not read is no copy.
+    let label = copy.headers().get(COPY)?.and_then(|text| text.parse::<CopyLabel>().ok());
+    let Some(CopyLabel { cached_at_ms, version, updated_at_ms }) = label else { return Ok(None) };
+    if let Some(snapshot) = known(version, updated_at_ms) {
+        return Ok(Some((cached_at_ms, snapshot)));
     }
     let text = Response::from_body(http::gzip::unpack(copy.into_parts().1)?)?.text().await?;
-    // A copy of another release that does not read is no copy.
-    Ok(StoredSnapshot::from_text(text).ok().map(|snapshot| (at, know(snapshot))))
-}
-
-fn number<T: FromStr>(copy: &Response, header: &str) -> Result<Option<T>> {
-    Ok(copy.headers().get(header)?.and_then(|text| text.parse().ok()))
+    Ok(StoredSnapshot::from_text(text).ok().map(|snapshot| (cached_at_ms, know(snapshot))))
 }
 
 async fn write_cache_or_warn(snapshot: &StoredSnapshot) {
@@ -154,11 +144,13 @@ async fn write_cache_or_warn(snapshot: &StoredSnapshot) {
         // Without `Content-Encoding`: the bytes are kept as they are, whatever the cache makes of that.
         let response = Response::from_bytes(snapshot.packed().await?.to_vec())?;
         let headers = response.headers();
-        headers.set("Content-Type", "application/gzip")?;
-        headers.set(VERSION, &snapshot.version.to_string())?;
-        headers.set(UPDATED_AT, &snapshot.updated_at.to_string())?;
+        let label = CopyLabel {
+            cached_at_ms: now_ms(),
+            version: snapshot.version,
+            updated_at_ms: snapshot.updated_at,
+        };
         headers.set("Cache-Control", &format!("public, max-age={CACHE_KEEPS_SECONDS}"))?;
-        headers.set(CACHED_AT, &now_ms().to_string())?;
+        headers.set(COPY, &label.to_string())?;
         Cache::default().put(CACHE_KEY, response).await
     };
     if let Err(error) = written.await {

@@ -2,23 +2,23 @@
 
 use pathstats_model::http::{cors, cors::Cors, encoding, etag, query, request_id};
 use pathstats_model::problem::Problem;
-use worker::{Headers, Method, Request, Response, ResponseBody, Result};
+use worker::{Headers, Method, Request, Response, ResponseBody, Result, Url};
 
 use super::{gzip, problem};
 use crate::random::random_bits;
 
 /// A browser that came by https comes by https for a year.
-const STRICT_TRANSPORT: &str = "max-age=31536000";
+pub(super) const STRICT_TRANSPORT: &str = "max-age=31536000";
 
 /// What an answer that is no page may load, and where it may be shown: nothing, nowhere.
-const CONTENT_POLICY: &str = "default-src 'none'; frame-ancestors 'none'";
+pub(super) const CONTENT_POLICY: &str = "default-src 'none'; frame-ancestors 'none'";
 
 /// What of a request its answer depends on, whoever makes the body.
 #[derive(Debug)]
 pub struct Exchange {
     id: String,
     method: Method,
-    is_https: bool,
+    url: Url,
     origin: Option<String>,
     is_preflight: bool,
     accepts_gzip: bool,
@@ -30,14 +30,14 @@ impl Exchange {
     ///
     /// # Errors
     ///
-    /// When the platform does not give its headers.
+    /// When the platform does not give its headers, or its address is none.
     pub fn of(request: &Request) -> Result<Self> {
         let (headers, method) = (request.headers(), request.method());
         // The platform puts its own list in `Accept-Encoding`, and unpacks for a client that takes less.
         let accepted = headers.get("Accept-Encoding")?;
         Ok(Self {
             id: request_id::choose(headers.get(request_id::REQUEST_ID)?.as_deref(), random_bits()?),
-            is_https: request.inner().url().starts_with("https:"),
+            url: request.url()?,
             origin: headers.get("Origin")?,
             is_preflight: method == Method::Options && headers.has("Access-Control-Request-Method")?,
             accepts_gzip: encoding::accepts_gzip(accepted.as_deref()),
@@ -52,20 +52,21 @@ impl Exchange {
         &self.id
     }
 
+    /// The address that is asked for.
+    #[must_use]
+    pub const fn url(&self) -> &Url {
+        &self.url
+    }
+
     /// What to answer to an address that holds a token, or is too long. Before anything else: what is
     /// in it must neither be used nor logged.
-    ///
-    /// # Errors
-    ///
-    /// When the address is none.
-    pub fn refuse_address(&self, request: &Request) -> Result<Option<Problem>> {
-        let url = request.url()?;
-        if url.query().is_some_and(|query| query.len() > query::MAX_QUERY_BYTES) {
+    #[must_use]
+    pub fn refuse_address(&self) -> Option<Problem> {
+        if self.url.query().is_some_and(|query| query.len() > query::MAX_QUERY_BYTES) {
             let detail = format!("at most {} bytes", query::MAX_QUERY_BYTES);
-            return Ok(Some(Problem::new(400, "query_too_long", "The query is too long", detail)));
+            return Some(Problem::new(400, "query_too_long", "The query is too long", detail));
         }
-        let refused = url.query_pairs().find_map(|(name, _)| query::refuse(&name));
-        Ok(refused)
+        self.url.query_pairs().find_map(|(name, _)| query::refuse(&name))
     }
 
     /// The answer to a browser that asks whether a page of another origin may ask (Fetch Standard,
@@ -100,11 +101,7 @@ impl Exchange {
     ///
     /// When the platform refuses a header.
     pub fn finish(&self, response: Response, cors: &Cors) -> Result<Response> {
-        // An answer of another Worker has headers that cannot be changed: these are a copy.
-        let headers = Headers::new();
-        for (name, value) in response.headers() {
-            headers.append(&name, &value)?;
-        }
+        let headers = changeable(response.headers())?;
         let status = response.status_code();
         let (builder, body) = response.into_parts();
         let mut answer = Answer { status, headers, body };
@@ -137,11 +134,10 @@ impl Exchange {
             }
         };
         headers.set(request_id::REQUEST_ID, &self.id)?;
-        headers.set("X-Content-Type-Options", "nosniff")?;
         set_unless_there("Referrer-Policy", "no-referrer")?;
         set_unless_there("Content-Security-Policy", CONTENT_POLICY)?;
         set_unless_there("Cache-Control", "no-store")?;
-        if self.is_https {
+        if self.url.scheme() == "https" {
             headers.set("Strict-Transport-Security", STRICT_TRANSPORT)?;
         }
         if cors.is_none() {
@@ -217,6 +213,21 @@ impl Answer {
         }
         Ok(())
     }
+}
+
+/// The headers of an answer, to be changed, with the one that all answers have. Those of an answer of another Worker
+/// cannot be changed: of these it is a copy, which costs a small answer more than all the rest of it.
+fn changeable(headers: &Headers) -> Result<Headers> {
+    const NO_SNIFFING: (&str, &str) = ("X-Content-Type-Options", "nosniff");
+    if headers.set(NO_SNIFFING.0, NO_SNIFFING.1).is_ok() {
+        return Ok(Headers(headers.0.clone()));
+    }
+    let copy = Headers::new();
+    for (name, value) in headers {
+        copy.append(&name, &value)?;
+    }
+    copy.set(NO_SNIFFING.0, NO_SNIFFING.1)?;
+    Ok(copy)
 }
 
 fn add_vary(headers: &Headers, name: &str) -> Result<()> {
