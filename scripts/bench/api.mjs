@@ -1,11 +1,10 @@
 // How long the api takes to answer, from each of its tiers.
-import { Agent, get } from "node:http";
 import { setTimeout as after } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { gunzipSync } from "node:zlib";
 import { secretOf } from "../session.mjs";
 import { startRuntime } from "../runtime.mjs";
 import { until } from "../until.mjs";
+import { startClient } from "./client.mjs";
 import { eventMaker, hourAgo } from "./events.mjs";
 
 const [PATHS, HOURS, EVENTS_AN_HOUR] = [834, 24, 60];
@@ -20,61 +19,40 @@ const FORGOTTEN_MS = 1_100;
 /** Answers of the api over `requests` requests in a row, from the cache, from KV, and from D1 over some 20,000 path-hours. */
 export async function measureApi(state, say, requests = 2_000) {
   const vars = { consumer: { FLUSH_SECONDS: "1", SNAPSHOT_SECONDS: "1" }, api: { CACHE_SECONDS: "3600" } };
+  let client;
   const runtime = await startRuntime({ state, ports: {}, crons: false, vars, beside: { door: DOOR, plain: PLAIN } });
   try {
     const rows = await fill(runtime);
     say(`${rows.toLocaleString("en")} path-hours of the last 24 hours, and ${DAYS * 24} of one path; ${requests} requests each`);
+    client = await startClient();
     const headers = { authorization: `Bearer ${await secretOf(runtime, "api", "READ_TOKEN")}` };
-    const ask = async (path, expected) => {
-      const { took, status, body } = await timed(new URL(path, runtime.url("api")), headers);
-      const text = () => (body[0] === 0x1f ? gunzipSync(body) : body).toString();
-      if (status !== 200) throw new Error(`${path} answered ${status}: ${text().slice(0, 300)}`);
-      // Looking into each would cost more than asking.
-      const source = asked++ % 20 === 0 || expected !== "cache" ? /"dataSource":"(\w+)"/.exec(text())?.[1] : expected;
-      if (expected && source !== expected) throw new Error(`${path} came from ${source}, not from ${expected}`);
-      return took;
-    };
-    let asked = 0;
-    // The copy is written behind the answer: it is awaited, so that it does not come after it was taken away.
-    const empty = () => until(async () => (await (await runtime.fetch("door", "/empty")).text()) === "true", { within: 2_000, what: "a copy to take away" });
-    const kv = await runtime.kv();
-    // The consumer may write a snapshot of its own meanwhile: then KV answers, and it is asked again.
-    const fromD1 = async (tries = 3) => {
-      await empty();
-      await kv.delete("paths:snapshot:latest");
-      return ask("/paths", "d1").catch((error) => (tries > 1 ? fromD1(tries - 1) : Promise.reject(error)));
-    };
-    const plain = (path) => async () => {
-      const { took, body } = await timed(new URL(path, runtime.url("plain")), {});
-      if (body.length < 5_000) throw new Error(`the plain Worker answered ${path} with ${body.length} bytes`);
-      return took;
-    };
-    const measures = {
-      "/health (a KV read)": () => ask("/health"),
-      "/paths from the cache": () => ask("/paths", "cache"),
+    const ask = (path, more = {}) => ({ url: new URL(path, runtime.url("api")).href, headers, ...more });
+    const plain = (path, more = {}) => ({ url: new URL(path, runtime.url("plain")).href, headers: {}, ...more });
+    const empty = new URL("/empty", runtime.url("door")).href;
+    const [forget, drop] = ["/forget", "/drop-snapshot"].map((path) => plain(path).url);
+    const stats = `/paths/stats?path=${BUSY}&from=${hourAgo(DAYS * 24 - 1)}`;
+    const questions = {
+      "/health (a KV read)": ask("/health"),
+      "/paths from the cache": ask("/paths", { source: "cache" }),
       "the same from a plain Worker (cache)": plain("/kept"),
-      "/paths from the cache, the ten slowest": () => ask("/paths?limit=10&sort=p95", "cache"),
-      "/paths from KV": async () => (await empty(), ask("/paths", "kv")),
-      "the same from a plain Worker (KV)": async () => {
-        const forgotten = async () => (await (await runtime.fetch("plain", "/forget")).text()) === "true";
-        await until(forgotten, { within: 2_000, what: "a copy to take away" });
-        return plain("/kept")();
-      },
-      "/paths from D1": () => fromD1(),
+      "/paths from the cache, the ten slowest": ask("/paths?limit=10&sort=p95", { source: "cache" }),
+      "/paths from KV": ask("/paths", { source: "kv", before: [empty] }),
+      "the same from a plain Worker (KV)": plain("/kept", { before: [forget] }),
+      "/paths from D1": ask("/paths", { source: "d1", before: [empty, drop] }),
       "counts alone, a plain Worker (D1)": plain("/d1"),
-      [`/paths/stats, ${DAYS} days of hours, made anew`]: ((n) => () => ask(`/paths/stats?path=${BUSY}&from=${hourAgo(DAYS * 24 - 1)}&to=${hourAgo(-1) + (n += 1)}`))(0),
-      [`/paths/stats, ${DAYS} days of hours`]: () => ask(`/paths/stats?path=${BUSY}&from=${hourAgo(DAYS * 24 - 1)}`),
-      [`/paths/stats, ${DAYS} days`]: () => ask(`/paths/stats?path=${BUSY}&from=${hourAgo(DAYS * 24 - 1)}&granularity=day`),
-      "/paths/stats, 24 hours, compared": () => ask(`/paths/stats?path=${BUSY}&compare=previous`),
+      [`/paths/stats, ${DAYS} days of hours, made anew`]: ask(`${stats}&to=`, { counted: hourAgo(-1) }),
+      [`/paths/stats, ${DAYS} days of hours`]: ask(stats),
+      [`/paths/stats, ${DAYS} days`]: ask(`${stats}&granularity=day`),
+      "/paths/stats, 24 hours, compared": ask(`/paths/stats?path=${BUSY}&compare=previous`),
     };
     const results = {};
-    for (const [name, measure] of Object.entries(measures)) {
+    for (const [name, question] of Object.entries(questions)) {
       await after(FORGOTTEN_MS);
       // The first answer of a tier comes from the one below.
-      for (let round = 0; round < 50; round += 1) await measure().catch((error) => { if (round > 0) throw error; });
-      const times = [];
+      await client.ask({ ...question, rounds: 50, lenient: true });
+      const counted = question.counted === undefined ? {} : { counted: question.counted + 50 };
       const before = await runtime.usage();
-      for (let round = 0; round < requests; round += 1) times.push(await measure());
+      const times = await client.ask({ ...question, ...counted, rounds: requests });
       const used = await runtime.usage();
       const cpuMs = before && used ? (used.cpuMs - before.cpuMs) / requests : undefined;
       times.sort((a, b) => a - b);
@@ -84,24 +62,9 @@ export async function measureApi(state, say, requests = 2_000) {
     }
     return results;
   } finally {
+    client?.stop();
     await runtime.stop();
   }
-}
-
-const agent = new Agent({ keepAlive: true, maxSockets: 1 });
-
-/** Asks, and takes the time until the last byte: unpacking is the client's own business. */
-function timed(url, headers) {
-  return new Promise((resolve, reject) => {
-    const started = performance.now();
-    const request = get(url, { agent, headers: { "accept-encoding": "gzip", ...headers } }, (response) => {
-      const chunks = [];
-      response.on("data", (chunk) => chunks.push(chunk));
-      response.on("error", reject);
-      response.on("end", () => resolve({ took: performance.now() - started, status: response.statusCode, body: Buffer.concat(chunks) }));
-    });
-    request.on("error", reject);
-  });
 }
 
 /**
