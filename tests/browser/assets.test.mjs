@@ -35,6 +35,7 @@ test("every file of the page carries the headers of security", async () => {
     assert.doesNotMatch(policy, /unsafe|https?:|\*/, path);
     assert.equal(headers.get("x-content-type-options"), "nosniff", path);
     assert.equal(headers.get("referrer-policy"), "no-referrer", path);
+    assert.equal(headers.get("strict-transport-security"), "max-age=31536000", path);
     assert.match(headers.get("permissions-policy"), /camera=\(\)/, path);
     if (path.startsWith("/assets/")) assert.match(headers.get("cache-control"), /max-age=31536000, immutable/, path);
   }

@@ -107,7 +107,7 @@ function edges({ name, schema }) {
   if (schema.type === "boolean") return { good: ["true", "false"], bad: ["1", "", "TRUE"] };
   if (schema.type === "integer") return { good: [schema.minimum, schema.maximum], bad: [schema.minimum - 1, schema.maximum + 1, "", "x", "1.5", "+1", "1e1", "-0", "٣"] };
   if (schema.type === "number") return { good: ["0.000001", "0.999999"], bad: [0, 1, -1, "x", "", "NaN"] };
-  if (name === "path") return { good: ["/", `/${"x".repeat(schema.maxLength - 1)}`, "/ö/🦀"], bad: ["", "x", `/${"x".repeat(schema.maxLength)}`, "/\u0000", "/\u0085"] };
+  if (name === "path") return { good: ["/", `/${"x".repeat(schema.maxLength - 1)}`, "/ö/🦀", ...(schema.examples.includes("(other)") ? ["(other)", "(not found)"] : [])], bad: ["", "x", `/${"x".repeat(schema.maxLength)}`, "/\u0000", "/\u0085"] };
   if (name === "status") return { good: ["100", "599", "1xx", "5xx"], bad: ["099", "600", "6xx", "5x", "", "5XX"] };
   if (name === "date") return { good: [DAY.date], bad: ["", "2025-02-30", "2025-1-1", "today", "2025-10-15T14"] };
   if (name === "from") return { good: [DAY.date, `${DAY.date}T14:00:00Z`, String(DAY.start)], bad: ["", "now", "2025-02-30", "1"] };
@@ -171,6 +171,7 @@ test("more of an answer is documented too: one day, a filter, a page behind a pa
 });
 
 test("every change is answered as it is documented", async () => {
+  const left = new Set(Object.entries(document.paths).filter(([, { post }]) => post && !post.deprecated).map(([path]) => path));
   for (const [path, body, status] of [
     ["/admin/archive/trigger", { date: DAY.date, wait: true }, 200],
     ["/admin/archive/trigger", { date: new Date().toISOString().slice(0, 10) }, 409],
@@ -182,7 +183,12 @@ test("every change is answered as it is documented", async () => {
     ["/admin/retention/run", undefined, 200],
     ["/admin/dead-letters/replay", { ids: [LETTER] }, 200],
     ["/admin/dead-letters/discard", { ids: ["nobody"] }, 200],
+    ["/admin/alerts/silence", { rule: "all", minutes: 1, reason: "a test" }, 200],
+    ["/admin/alerts/unsilence", { rule: "all" }, 200],
+    ["/admin/alerts/test", undefined, 409],
+    ["/admin/sharding/reshard", { shards: 2, dryRun: true }, 409],
   ]) {
+    left.delete(path);
     const init = { body: body && JSON.stringify(body) };
     const response = await ask("POST", path, { ...init, token: SECRETS.ADMIN_TOKEN });
     assert.equal(response.status, status, `${path}: ${await response.clone().text()}`);
@@ -191,6 +197,7 @@ test("every change is answered as it is documented", async () => {
     assert.ok([403, 429].includes(refused.status), `${path}: ${refused.status} to a reader`);
     await conforms("POST", path, path, refused);
   }
+  assert.deepEqual([...left], [], "of each one");
 });
 
 test("every bound of every parameter is where the document says", async () => {

@@ -28,7 +28,10 @@ before(async () => {
     silent("throws", "throws"),
     silent("nonsense", "nonsense"),
     silent("never", "never"),
+    silent("fails", "fails"),
     api("api-broken-archiver", ({ services }) => ({ services: bound(services, "ARCHIVER", "throws") })),
+    api("api-no-archiver", ({ services }) => ({ services: services.filter(({ binding }) => binding !== "ARCHIVER") })),
+    api("api-failing-archiver", ({ services }) => ({ services: bound(services, "ARCHIVER", "fails") })),
     api("api-late-archiver", ({ services }) => ({ services: bound(services, "ARCHIVER", "never") })),
     api("api-no-queue", () => ({ queues: {} })),
     api("api-no-database", () => ({ d1_databases: [] })),
@@ -170,6 +173,17 @@ for (const [from, status, code] of [
     const problem = await problemOf(response);
     assert.deepEqual([problem.status, problem.type], [status, `about:blank#${code}`]);
     assert.ok(problem.retryAfter > 0);
+  });
+}
+
+for (const from of ["api-no-archiver", "api-broken-archiver", "api-failing-archiver"]) {
+  test(`${from}: what is asked of the archive is answered with 502`, BOUND, async () => {
+    for (const [path, init] of [["/admin/archive/status"], ["/admin/archive/trigger", { method: "POST", body: '{"date":"2025-01-01"}' }]]) {
+      const headers = { authorization: `Bearer ${SECRETS.ADMIN_TOKEN}` };
+      const problem = await problemOf(await product.script(from).fetch(path, { headers, ...init }));
+      assert.deepEqual([problem.status, problem.type], [502, "about:blank#archiver_unreachable"], path);
+      assert.ok(problem.retryAfter > 0);
+    }
   });
 }
 

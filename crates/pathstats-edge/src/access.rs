@@ -100,9 +100,18 @@ async fn is_over(env: &Env, limiter: &str, key: String) -> bool {
     }
 }
 
-/// 429.
+/// 429 for who tries to sign in.
 #[must_use]
 pub fn too_many_tries() -> Problem {
-    let detail = "too many tries without a valid token: wait a minute";
+    limited("too many tries without a valid token: wait a minute")
+}
+
+/// 429 for who is known, and tries to change what is not theirs to change.
+#[must_use]
+pub fn too_many_changes() -> Problem {
+    limited("too many tries of changes that this token or login may not make: wait a minute; reading goes on")
+}
+
+fn limited(detail: &str) -> Problem {
     Problem::new(429, "too_many_tries", "Too many tries", detail).retry_after(60)
 }

@@ -167,7 +167,8 @@ impl OneDatabase {
             sketches(filters),
             of.days()
         );
-        let dates: Vec<EventDate> = period.hours.whole_days().collect();
+        // Also of days that lie within in part: they tell which hours are gone.
+        let dates: Vec<EventDate> = period.hours.days().collect();
         self.d1.prepare(select).bind(&of.values(&dates)?)
     }
 

@@ -115,7 +115,14 @@ async fn busiest_of_each(
         });
         let others = all_at_once(others).await?;
         drop(missing);
-        found.iter_mut().zip(others).for_each(|(found, others)| found.busiest.extend(others));
+        for (found, others) in found.iter_mut().zip(others) {
+            for other in others {
+                // It was read later: rows may have come that passed nobody.
+                found.settled.lacks(&other.path);
+                found.open.lacks(&other.path);
+                found.busiest.push(other);
+            }
+        }
     }
     let all = found.iter_mut().map(|found| core::mem::take(&mut found.busiest)).collect();
     let chosen = busiest_of_all(all, SNAPSHOT_PATHS);
@@ -207,11 +214,14 @@ async fn find_busiest(
     };
     let passes = database.settled_passes(span.from, span.open_from).await?;
     if memo.has_room() {
-        let found = find_all(database, memo, span, passes).await.unwrap_or_else(|failed| {
-            // Paths of hundreds of letters may be more than a string holds.
-            tracing::warn!(error = %failed, "the counters of all paths cannot be read at once");
-            None
-        });
+        let found = match find_all(database, memo, span, (passes.clone(), true)).await {
+            // Paths of hundreds of letters may be more than a string holds, with statistics sooner than without.
+            Err(_) => find_all(database, memo, span, (passes, false)).await.unwrap_or_else(|failed| {
+                tracing::warn!(error = %failed, "the counters of all paths cannot be read at once");
+                None
+            }),
+            Ok(found) => found,
+        };
         if let Some(found) = found {
             return Ok(FoundPaths { busiest: busiest(found.busiest, most), ..found });
         }
@@ -221,16 +231,18 @@ async fn find_busiest(
     Ok(FoundPaths { busiest, ..FoundPaths::default() })
 }
 
-/// All paths, in no order, or None when an hour has too many. `passes` was read before.
+/// All paths, in no order, or None when an hour has too many. `passes` was read before; `along` is whether statistics
+/// come with the counters.
 async fn find_all(
     database: &Database,
     memo: &mut SnapshotMemo,
     span: &Span,
-    passes: Option<Passes>,
+    (passes, along): (Option<Passes>, bool),
 ) -> Result<Option<FoundPaths>> {
+    let most = if along { SNAPSHOT_PATHS } else { 0 };
     let mut all = AllPaths::default();
     let expected = memo.probably_busiest(&all);
-    let mut open = InPassing::expecting(expected.iter().map(String::as_str), &span.nothing());
+    let mut open = InPassing::expecting(expected.iter().map(String::as_str).take(most), &span.nothing());
     if !database.add_all_paths(&span.open, span.open_from, PATHS_AN_HOUR, &mut all, &mut open).await? {
         return Ok(None);
     }
@@ -240,7 +252,7 @@ async fn find_all(
     }
     let expected = memo.probably_busiest(&all);
     // After an event that came late most of what was merged holds: which does, the counters tell.
-    let unmerged = expected.iter().map(String::as_str).filter(|path| !memo.has_merged(path));
+    let unmerged = expected.iter().map(String::as_str).filter(|path| !memo.has_merged(path)).take(most);
     let mut settled = InPassing::expecting(unmerged, &span.nothing());
     for hours in span.settled.chunks(HOURS_PER_READ) {
         if !database.add_all_paths(hours, span.open_from, PATHS_AN_HOUR, &mut all, &mut settled).await? {

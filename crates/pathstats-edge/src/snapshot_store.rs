@@ -131,11 +131,20 @@ impl SnapshotStore {
             return Ok(Some(known));
         }
         for version in pointer.versions() {
-            if let Some(snapshot) = self.read(&snapshot_key(version), StoredSnapshot::from_text).await? {
-                return Ok(Some(know(snapshot)));
+            if let Some(snapshot) = self.version(version).await? {
+                return Ok(Some(snapshot));
             }
         }
         Ok(None)
+    }
+
+    /// The snapshot of this version, if it is there.
+    ///
+    /// # Errors
+    ///
+    /// When KV cannot be read.
+    pub async fn version(&self, version: u64) -> Result<Option<Rc<StoredSnapshot>>> {
+        Ok(self.read(&snapshot_key(version), StoredSnapshot::from_text).await?.map(know))
     }
 
     async fn read<T>(

@@ -29,7 +29,7 @@ pub fn count(operation: Operation, more: u64) {
     COUNTED.set(counted);
 }
 
-/// What was counted since it was last added up.
+/// What was counted since it was last added up, for tests of what something costs.
 #[must_use]
 pub fn counted() -> Operations {
     COUNTED.get()

@@ -224,6 +224,8 @@ pub enum SnapshotReason {
     Cron,
     /// A reader's `?refresh=true`.
     Refresh,
+    /// None is wanted: who asked before wants to know what became of it.
+    Look,
 }
 
 /// What follows a request for a snapshot.
@@ -257,6 +259,7 @@ impl Coalescer {
     /// [`SNAPSHOT_MAX_AGE_MS`], but it is not forgotten: a quiet path must show up.
     pub fn request(&mut self, reason: SnapshotReason, now_ms: i64) -> SnapshotDecision {
         let distance = match reason {
+            SnapshotReason::Look => return SnapshotDecision::Nothing,
             SnapshotReason::Flush => self.every_ms.max(SNAPSHOT_MAX_AGE_MS),
             SnapshotReason::TenthUpdate | SnapshotReason::Cron | SnapshotReason::Refresh => self.every_ms,
         };
@@ -305,6 +308,18 @@ pub struct Rebuilds {
     pub last_ms: Option<i64>,
     /// When the next one is due.
     pub due_ms: Option<i64>,
+}
+
+/// All that the snapshot object answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SnapshotState {
+    /// What it knows of rebuilds.
+    #[serde(flatten)]
+    pub rebuilds: Rebuilds,
+    /// The version that it published last; none since it began. It is in KV, while the pointer that KV shows elsewhere
+    /// may be the one before for about a minute.
+    pub published: Option<u64>,
 }
 
 impl Rebuilds {
@@ -433,6 +448,20 @@ mod tests {
         coalescer.begin(1_005);
         assert_eq!(coalescer.request(SnapshotReason::TenthUpdate, 1_010), SnapshotDecision::At(11_005));
         assert_eq!(coalescer.request(SnapshotReason::Cron, 5_000), SnapshotDecision::Nothing);
+    }
+
+    #[test]
+    fn looking_asks_for_nothing_and_tells_what_was_published() {
+        let mut coalescer = Coalescer::new(10_000, Some(0));
+        assert_eq!(coalescer.request(SnapshotReason::Look, 60_000), SnapshotDecision::Nothing);
+        assert_eq!(coalescer.due_ms, None);
+        let state = SnapshotState { rebuilds: coalescer.rebuilds(), published: Some(7) };
+        let text = serde_json::to_string(&state).unwrap();
+        assert_eq!(text, r#"{"lastMs":0,"dueMs":null,"published":7}"#);
+        assert_eq!(serde_json::from_str::<SnapshotState>(&text).unwrap(), state);
+        assert_eq!(serde_json::from_str::<Rebuilds>(&text).unwrap(), state.rebuilds);
+        let before: SnapshotState = serde_json::from_str(r#"{"lastMs":0,"dueMs":null}"#).unwrap();
+        assert_eq!(before.published, None, "an object of a release before");
     }
 
     #[test]

@@ -34,6 +34,13 @@ pub fn schema(form: Form) -> Value {
             "pattern": "^/[^\\u0000-\\u001f\\u007f-\\u009f]*$",
             "examples": ["/users/:id"],
         }),
+        Form::Row => json!({
+            "type": "string",
+            "minLength": 1,
+            "maxLength": MAX_PATH_CHARS,
+            "pattern": "^(/[^\\u0000-\\u001f\\u007f-\\u009f]*|\\(other\\)|\\(not found\\))$",
+            "examples": ["/users/:id", "(other)"],
+        }),
         Form::Moment => json!({
             "type": "string",
             "minLength": 8,

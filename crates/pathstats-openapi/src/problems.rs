@@ -16,7 +16,7 @@ pub const ALL: &[(u16, &str, bool)] = &[
     (410, "The call is gone: `successor` took its place. Any call with `source=do` is.", false),
     (413, "The body is too large.", false),
     (416, "The file has no such bytes.", false),
-    (429, "Too many tries without a valid token.", true),
+    (429, "Too many tries without a valid token, or of changes that the caller may not make.", true),
     (500, "Something went wrong, or the Worker is not configured.", false),
     (502, "Another Worker does not answer, or what is stored is not whole.", false),
     (503, "The database or another store does not answer.", true),

@@ -8,7 +8,7 @@ use pathstats_edge::http::{self, read_body, Body};
 use pathstats_edge::telemetry;
 use pathstats_model::api::operations::{Operation, Verb};
 use pathstats_model::http::request_id::REQUEST_ID;
-use pathstats_model::problem::Problem;
+use pathstats_model::problem::{Problem, PROBLEM_JSON};
 use wasm_bindgen::JsValue;
 use worker::{Env, Headers, Method, Request, RequestInit, Response, Result};
 
@@ -45,13 +45,24 @@ pub async fn forward(mut request: Request, env: &Env, operation: &Operation) -> 
     }
     let limit = if operation.method == Verb::Post { ORDER_LIMIT } else { READ_LIMIT };
     let request = Request::new_with_init(request.url()?.as_str(), &init)?;
-    let archiver = env.service(ARCHIVER)?;
-    match within(limit, archiver.fetch_request(request)).await {
-        Some(Ok(response)) => Ok(response),
+    let asked = async { env.service(ARCHIVER)?.fetch_request(request).await };
+    match within(limit, asked).await {
+        Some(Ok(response)) if is_its_own(&response)? => Ok(response),
+        Some(Ok(response)) => {
+            let status = response.status_code();
+            tracing::error!(status, "what answers for the archiver is not it");
+            http::problem(&Problem::unreachable("archiver"))
+        }
         Some(Err(error)) => {
             tracing::error!(%error, "the archiver does not answer");
             http::problem(&Problem::unreachable("archiver"))
         }
         None => http::problem(&Problem::late("archiver", limit.as_secs())),
     }
+}
+
+/// Whether an answer is the archiver's: it has none of status 500 and above that is no problem of its own.
+fn is_its_own(response: &Response) -> Result<bool> {
+    let content_type = response.headers().get("Content-Type")?.unwrap_or_default();
+    Ok(response.status_code() < 500 || content_type.starts_with(PROBLEM_JSON))
 }

@@ -55,7 +55,7 @@ async fn refuse(
     problem: Problem,
 ) -> Result<Response> {
     if access::refused_once_too_often(env, identity).await {
-        return http::problem(&access::too_many_tries());
+        return http::problem(&access::too_many_changes());
     }
     if let Err(error) = store.write(&AuditEntry { status: Some(problem.status), ..entry }).await {
         tracing::error!(%error, "a refused change is not in the audit");

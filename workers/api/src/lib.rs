@@ -65,7 +65,19 @@ fn start() {
 async fn fetch(request: Request, env: Env, context: Context) -> Result<Response> {
     telemetry::start(&env);
     usage::count(Billed::WorkerRequests, 1);
-    let exchange = Exchange::of(&request)?;
+    let exchange = match Exchange::of(&request) {
+        Ok(exchange) => exchange,
+        Err(error) => {
+            tracing::warn!(%error, "a request cannot be read");
+            let detail = "the address or a header cannot be read: expected as RFC 9110 has them";
+            return http::problem(&Problem::new(
+                400,
+                "unreadable_request",
+                "The request cannot be read",
+                detail,
+            ));
+        }
+    };
     // The method as it came: `Request::method` takes one that it does not know for a `GET`.
     let (method, path, began) = (request.inner().method(), request.path(), now_ms());
     let work = async {

@@ -7,7 +7,6 @@ use pathstats_edge::analytics;
 use pathstats_edge::answer_cache::{recall, remember};
 use pathstats_edge::clock::now_ms;
 use pathstats_edge::http;
-use pathstats_edge::telemetry::behind_request;
 use pathstats_model::analytics::DataPoint;
 use pathstats_model::api::answers::{Accuracy, PathsAnswer};
 use pathstats_model::api::given::Given;
@@ -46,8 +45,7 @@ pub async fn answer(given: &Given, env: &Env, context: &Context, config: &ApiCon
     let found = tiers::find(env, context, config.fresh_for_ms, parameters.refresh).await?;
     let snapshot = &found.snapshot;
     let point = DataPoint::answer(found.source, found.stale, snapshot.updated_at, now_ms());
-    let env = env.clone();
-    context.wait_until(behind_request(async move { analytics::write(&env, &point) }));
+    analytics::write(env, &point);
     // Its age grows by the second and its source is this data centre's business: neither makes it another answer.
     let tag = etag::of_version(snapshot.version, &format!("{question} {}", found.stale));
     let answer = PathsAnswer {

@@ -12,7 +12,7 @@ use pathstats_edge::snapshot_store::{know, known, SnapshotStore, StoredSnapshot}
 use pathstats_edge::telemetry;
 use pathstats_model::calls::SNAPSHOT_PATH;
 use pathstats_model::freshness::{cache_use, CacheUse, CopyLabel, DataSource};
-use pathstats_model::snapshot::{next_version, Pointer, SnapshotReason};
+use pathstats_model::snapshot::{next_version, SnapshotReason, SnapshotState};
 use worker::{Cache, Context, Delay, Env, Response, Result};
 
 /// The cache's key. Never fetched: a name of ours.
@@ -71,9 +71,9 @@ pub async fn find(env: &Env, context: &Context, fresh_for_ms: i64, refresh: bool
         }
     };
     if refresh || found.stale {
-        let (env, answered) = (env.clone(), found.snapshot.version);
+        let (env, answered) = (env.clone(), Rc::clone(&found.snapshot));
         context.wait_until(telemetry::behind_request(async move {
-            if let Err(error) = refresh_behind(&env, answered, refresh).await {
+            if let Err(error) = refresh_behind(&env, &answered, refresh).await {
                 tracing::warn!(%error, "the snapshot was not refreshed");
             }
         }));
@@ -105,26 +105,45 @@ async fn keep(env: &Env, snapshot: &StoredSnapshot, source: DataSource) {
     write_cache_or_warn(snapshot).await;
 }
 
-/// Brings the cache up to date. When a reader forced it, the snapshot object is asked for a rebuild
-/// first, and the cache is written once KV shows a snapshot newer than the one answered with: an
-/// old one must not pass for fresh. Should that take longer, the cached copy expires as ever.
-async fn refresh_behind(env: &Env, answered: u64, forced: bool) -> Result<()> {
+/// Brings the cache up to date. When a reader forced it, with the snapshot that is made for that: an old one must not
+/// pass for fresh. Should that take longer, the cached copy expires as ever.
+async fn refresh_behind(env: &Env, answered: &StoredSnapshot, forced: bool) -> Result<()> {
     if forced {
-        let stub = env.durable_object(SNAPSHOT_DO)?.get_by_name(SNAPSHOT_OBJECT)?;
-        stub.fetch_with_request(post(SNAPSHOT_PATH, &serde_json::to_vec(&SnapshotReason::Refresh)?)?).await?;
-        let store = SnapshotStore::new(env.kv(KV)?);
-        let newer = |pointer: Pointer| pointer.version > answered;
-        let mut tries = 0..REFRESH_TRIES;
-        while !store.pointer().await?.is_some_and(newer) {
-            if tries.next().is_none() {
-                return Ok(());
-            }
-            Delay::from(REFRESH_PAUSE).await;
+        if let Some(newer) = rebuilt(env, answered.version).await? {
+            write_cache_or_warn(&newer).await;
         }
+        return Ok(());
     }
     let (snapshot, source) = below_cache(env).await?;
-    keep(env, &snapshot, source).await;
+    // For about a minute KV may show an older pointer here than one that was seen already.
+    if snapshot.version < answered.version {
+        write_cache_or_warn(answered).await;
+    } else {
+        keep(env, &snapshot, source).await;
+    }
     Ok(())
+}
+
+/// Asks the snapshot object for a rebuild, and waits for a snapshot newer than that. Which one it is the object tells: it
+/// is new in KV, and read at once, while a pointer that was read here lately stays as it was for about a minute.
+///
+/// Dying within, the object makes it all the same. Asked again, it makes one more, ten seconds later.
+async fn rebuilt(env: &Env, answered: u64) -> Result<Option<Rc<StoredSnapshot>>> {
+    let stub = env.durable_object(SNAPSHOT_DO)?.get_by_name(SNAPSHOT_OBJECT)?;
+    let store = SnapshotStore::new(env.kv(KV)?);
+    let mut reason = SnapshotReason::Refresh;
+    for _ in 0..REFRESH_TRIES {
+        let request = post(SNAPSHOT_PATH, &serde_json::to_vec(&reason)?)?;
+        let state: SnapshotState = stub.fetch_with_request(request).await?.json().await?;
+        if let Some(version) = state.published.filter(|version| *version > answered) {
+            if let Some(snapshot) = store.version(version).await? {
+                return Ok(Some(snapshot));
+            }
+        }
+        reason = SnapshotReason::Look;
+        Delay::from(REFRESH_PAUSE).await;
+    }
+    Ok(None)
 }
 
 async fn read_cache() -> Result<Option<(i64, Rc<StoredSnapshot>)>> {

@@ -11,7 +11,7 @@ use pathstats_edge::usage::{count, ObjectCall};
 use pathstats_edge::{http, telemetry};
 use pathstats_model::cost::Operation;
 use pathstats_model::problem::Problem;
-use pathstats_model::snapshot::{next_version, Coalescer, SnapshotDecision, SnapshotReason};
+use pathstats_model::snapshot::{next_version, Coalescer, SnapshotDecision, SnapshotReason, SnapshotState};
 use worker::{durable_object, DurableObject, Env, Request, Response, Result, State};
 
 use crate::settings::config;
@@ -29,13 +29,16 @@ pub struct SnapshotDO {
     /// When totals are next to be made, as far as this instance knows.
     totals_due_ms: Cell<Option<i64>>,
     building: Cell<bool>,
+    /// What this instance published last.
+    published: Cell<Option<u64>>,
 }
 
 impl DurableObject for SnapshotDO {
     fn new(state: State, env: Env) -> Self {
         telemetry::start(&env);
         let (coalescer, totals_due_ms) = (RefCell::new(None), Cell::new(None));
-        Self { state, env, coalescer, totals_due_ms, building: Cell::new(false) }
+        let (building, published) = (Cell::new(false), Cell::new(None));
+        Self { state, env, coalescer, totals_due_ms, building, published }
     }
 
     /// Takes a request for a snapshot; answers at once.
@@ -56,7 +59,8 @@ impl DurableObject for SnapshotDO {
         if matches!(decision, SnapshotDecision::At(_)) {
             self.arm().await?;
         }
-        http::json(200, &self.with_coalescer(|coalescer| coalescer.rebuilds()))
+        let rebuilds = self.with_coalescer(|coalescer| coalescer.rebuilds());
+        http::json(200, &SnapshotState { rebuilds, published: self.published.get() })
     }
 
     /// Rebuilds, then makes totals. Never fails: both are tried again by an alarm of their own.
@@ -122,8 +126,9 @@ impl SnapshotDO {
         let snapshot =
             build(&Databases::open(&self.env).await?, next_version(prev, started), started).await?;
         // 2. Publish. Dying within leaves the pointer at the snapshot before. Again: a new version.
-        let paths = snapshot.paths.len();
+        let (paths, version) = (snapshot.paths.len(), snapshot.version);
         store.publish(&snapshot.into(), prev).await?;
+        self.published.set(Some(version));
         let milliseconds = now_ms() - started;
         tracing::debug!(paths, milliseconds, "the snapshot was rebuilt");
         // 3. Remember when, so that an evicted object keeps its distance.

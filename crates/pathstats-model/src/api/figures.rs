@@ -29,7 +29,8 @@ pub struct Figures {
     pub requests: u64,
     /// Of those, with a status of 400 and above.
     pub errors: u64,
-    /// Errors divided by requests, `[0, 1]`; weighted where events were sampled.
+    /// Errors divided by requests, `[0, 1]`. Where events were sampled, those of totals and days are weighted; those of
+    /// single hours and of a part by method or class are of the events.
     pub error_rate: f64,
     /// Milliseconds, exact; `null` when no event had a response time.
     pub avg_response_time: Option<f64>,

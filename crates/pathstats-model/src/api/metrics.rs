@@ -39,8 +39,8 @@ pub struct MetricsAnswer {
     pub error_budget: ErrorBudget,
     /// The paths with the most requests of the last 24 hours.
     pub busiest: Vec<RankedPath>,
-    /// The paths with the slowest 95th percentile of the last 24 hours, of those with 20 requests and
-    /// more.
+    /// Of the hundred busiest paths of the last 24 hours, those with the slowest 95th percentile that have 20 requests
+    /// and more.
     pub slowest: Vec<RankedPath>,
     /// What changed most between the last 24 hours that have ended and the 24 before.
     pub changed: Vec<ChangedPath>,

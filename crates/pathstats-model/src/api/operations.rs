@@ -132,8 +132,10 @@ pub enum Form {
     Text(usize),
     /// At most so many visible characters of ASCII.
     Word(usize),
-    /// A path as it is counted.
+    /// A path.
     Path,
+    /// What has a row an hour: a path as it is counted, or one of the rows that others share.
+    Row,
     /// A moment: ISO 8601, a day, an hour, or milliseconds since 1970.
     Moment,
     /// A day of UTC.

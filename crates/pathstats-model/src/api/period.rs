@@ -126,6 +126,14 @@ impl Hours {
         self.from <= hour && hour < self.to
     }
 
+    /// The days of UTC that lie within, wholly or in part.
+    pub fn days(self) -> impl Iterator<Item = EventDate> {
+        let first = self.from.date();
+        (0..)
+            .map(move |at| EventDate::from_ms(first.start_ms() + at * 24 * HOUR_MS))
+            .take_while(move |date| date.start_ms() < self.to.start_ms())
+    }
+
     /// The days of UTC that lie wholly within.
     pub fn whole_days(self) -> impl Iterator<Item = EventDate> {
         let first = EventDate::from_ms(self.from.start_ms() + 24 * HOUR_MS - 1);
@@ -350,6 +358,7 @@ mod tests {
     fn whole_days_are_those_of_utc_within() {
         let days = |from: &str, to: &str| -> Vec<String> {
             let hours = Hours { from: from.parse().unwrap(), to: to.parse().unwrap() };
+            assert!(hours.whole_days().all(|date| hours.days().any(|day| day == date)), "{hours:?}");
             hours.whole_days().map(|date| date.to_string()).collect()
         };
         assert_eq!(days("2025-10-14T00", "2025-10-16T00"), ["2025-10-14", "2025-10-15"]);

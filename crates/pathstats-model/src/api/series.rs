@@ -95,7 +95,8 @@ pub enum State {
     Counting,
     /// It has ended, and nothing was counted.
     Empty,
-    /// Its hours are no longer kept one by one: `total` has them, and so has a series of days.
+    /// It has hours that are no longer kept one by one. A series of days of UTC has them, and `total` has those of
+    /// whole days of UTC; of days of another zone, and of a day that lies within in part, they are in neither.
     Removed,
 }
 
@@ -104,7 +105,7 @@ pub enum State {
 pub struct Rows {
     /// The figures of hours; only for a series of hours.
     pub hours: Vec<HourRow>,
-    /// The days that lie wholly within.
+    /// The days that lie within, wholly or in part, in order.
     pub days: Vec<DayStats>,
     /// The statistics of the hours that [`needed_hours`] told.
     pub sketches: Vec<HourStats>,
@@ -212,6 +213,16 @@ impl<'a> OfDatabase<'a> {
     }
 }
 
+impl OfDatabase<'_> {
+    /// Whether something was counted in these hours that is no longer kept hour by hour, and that no whole day has.
+    fn lacks(&self, hours: Hours, rows: &Rows) -> bool {
+        let is_gone = |hour: &HourBucket| {
+            self.covered.by(*hour).is_none() && !self.sketches.contains_key(hour) && rows.removed(*hour)
+        };
+        rows.days.iter().any(|day| day.is_purged) && hours.each().any(|hour| is_gone(&hour))
+    }
+}
+
 impl Series {
     /// Makes the series of a period, of what each database has of it, and gives the statistics of its total. An
     /// hour has its figures in one of them: where several have rows of it, these are merged before.
@@ -233,7 +244,7 @@ impl Series {
             }
             Ok::<_, StatsError>(merged)
         };
-        let removed = |hour: Hours| rows.iter().any(|rows| rows.removed(hour));
+        let removed = |hour: HourBucket| rows.iter().any(|rows| rows.removed(hour));
         let counting =
             |bucket: Hours| bucket.to.start_ms() > now_ms || rows.iter().any(|rows| rows.waits(bucket));
         let mut total = PathHourStats::default();
@@ -244,7 +255,7 @@ impl Series {
                 rows.iter().flat_map(|rows| &rows.hours).map(|row| (row.hour, row)).collect();
             for bucket in period.buckets() {
                 let row = columns.get(&bucket.from);
-                let removed = row.is_none() && removed(bucket);
+                let removed = row.is_none() && removed(bucket.from);
                 let figures = row.map_or_else(Figures::none, |row| Figures::of_columns(&row.columns));
                 series.push(Point::new(bucket, figures, removed, counting(bucket)));
             }
@@ -256,7 +267,7 @@ impl Series {
                 for row in databases.iter().filter_map(|database| database.sketches.get(&bucket.from)) {
                     hour.get_or_insert_default().merge(&row.stats)?;
                 }
-                let removed = hour.is_none() && removed(bucket);
+                let removed = hour.is_none() && removed(bucket.from);
                 let figures = hour.map_or_else(Figures::none, |stats| filters.figures(&stats));
                 series.push(Point::new(bucket, figures, removed, counting(bucket)));
             }
@@ -264,7 +275,8 @@ impl Series {
             for bucket in period.buckets() {
                 let merged = merged(bucket)?;
                 let figures = filters.figures(&merged);
-                series.push(Point::new(bucket, figures, false, counting(bucket)));
+                let lacks = databases.iter().zip(rows).any(|(database, rows)| database.lacks(bucket, rows));
+                series.push(Point::new(bucket, figures, lacks, counting(bucket)));
                 total.merge(&merged)?;
             }
         }
@@ -280,8 +292,9 @@ impl Series {
 
 impl Rows {
     /// Whether an hour is in a day whose row is all that is left of it.
-    fn removed(&self, hour: Hours) -> bool {
-        self.days.iter().any(|day| day.holds(hour.from))
+    fn removed(&self, hour: HourBucket) -> bool {
+        let day = self.days.binary_search_by_key(&hour.date(), |day| day.date);
+        day.is_ok_and(|at| self.days.get(at).is_some_and(|day| day.holds(hour)))
     }
 
     /// Whether something of these hours waits to be in their figures.
@@ -303,7 +316,8 @@ impl Point {
     fn new(bucket: Hours, figures: Figures, removed: bool, counting: bool) -> Self {
         let state = match figures.requests {
             _ if counting => State::Counting,
-            0 if removed => State::Removed,
+            // What is left of it would pass for all of it.
+            _ if removed => State::Removed,
             0 => State::Empty,
             _ => State::Counted,
         };

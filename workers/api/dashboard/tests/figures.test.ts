@@ -32,6 +32,12 @@ test("the step under way is compared with nothing", () => {
   assert.deepEqual([like.errorRate?.now, like.errorRate?.before], [0.1, 0.2]);
 });
 
+test("a step whose hours are gone is compared with nothing", () => {
+  const gone = { state: "removed" } as const;
+  const like = likeForLike([bucket(24, 100), bucket(25, 100), bucket(26, 7, 0, gone)], previous(bucket(21, 0, 0, gone), bucket(22, 50), bucket(23, 9)), 27 * HOUR);
+  assert.deepEqual(like.requests, { now: 100, before: 50, ratio: 1 });
+});
+
 test("without a period before, or with nothing over yet, there is no change", () => {
   assert.equal(likeForLike([bucket(24, 1)], null, 0).requests, null);
   assert.equal(likeForLike([bucket(24, 1)], previous(bucket(0, 1)), 24 * HOUR).requests, null);

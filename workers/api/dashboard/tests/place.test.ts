@@ -1,7 +1,16 @@
 // What a link carries.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { START, readPlace, writePlace, type Place } from "../src/model/place.ts";
+import { readFileSync } from "node:fs";
+import { METHODS, SORTS, START, STATUS_CLASSES, readPlace, writePlace, type Place } from "../src/model/place.ts";
+
+test("what can be chosen is what the API takes", () => {
+  const { paths } = JSON.parse(readFileSync(new URL("../../openapi.json", import.meta.url), "utf8"));
+  const words = (path: string, name: string): string[] => paths[path].get.parameters.find((parameter: { name: string }) => parameter.name === name).schema.enum;
+  for (const [own, path, name] of [[METHODS, "/paths/stats", "method"], [STATUS_CLASSES, "/paths/stats", "statusClass"], [SORTS, "/paths", "sort"]] as const) {
+    assert.deepEqual([...own].sort(), words(path, name).sort(), name);
+  }
+});
 
 test("no query is the start, and the start writes none", () => {
   assert.deepEqual(readPlace(""), START);

@@ -109,7 +109,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         description: "A series without gaps and its total. Percentiles and distinct clients of a day or of the total are merged \
              from sketches, never averaged. Each approximate number carries the bounds between which the true one lies.",
         parameters: &[
-            Parameter { name: "path", required: true, form: Form::Path, about: "The path as it is counted: `/users/:id`." },
+            Parameter { name: "path", required: true, form: Form::Row, about: "The path as it is counted: `/users/:id`; or `(other)` or `(not found)`, what paths beyond an hour's budget come to." },
             FROM,
             TO,
             GRANULARITY,
@@ -141,7 +141,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         path: "/paths/metrics",
         access: Access::Read,
         summary: "The whole system over time",
-        description: "Totals and series of all paths, the error budget, the busiest and slowest paths of the last 24 hours, and \
+        description: "Totals and series of all paths, the error budget, the busiest paths of the last 24 hours, the slowest of the hundred busiest, and \
              what changed most against the 24 hours before.",
         parameters: &[
             FROM,

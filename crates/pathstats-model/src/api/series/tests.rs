@@ -164,6 +164,40 @@ fn hours_that_are_gone_are_told_and_the_total_still_has_them() {
 }
 
 #[test]
+fn days_of_another_zone_whose_hours_are_gone_are_never_told_as_empty() {
+    let gone: Vec<EventDate> = ["2025-10-11", "2025-10-12"].map(|date| date.parse().unwrap()).to_vec();
+    let of = |query: &[(&'static str, &'static str)]| {
+        let period = period(query);
+        let days = period.hours.days().map(|date| day(date, !gone.contains(&date), gone.contains(&date)));
+        let rows = read(&period, days.collect(), |hour| !gone.contains(&hour.date()));
+        series_of(&period, &rows).series.iter().map(|point| (point.state, point.figures.requests)).collect()
+    };
+    let utc: Vec<_> = of(&[("from", "2025-10-10"), ("to", "2025-10-14"), ("granularity", "day")]);
+    assert!(utc.iter().all(|(state, requests)| *state == State::Counted && *requests > 0), "{utc:?}");
+    let zone: Vec<_> = of(&[
+        ("from", "2025-10-10"),
+        ("to", "2025-10-14"),
+        ("granularity", "day"),
+        ("timezone", "Asia/Shanghai"),
+    ]);
+    // A day there begins at 16:00 of the day before: the second and the fourth are cut in two.
+    let states: Vec<State> = zone.iter().map(|(state, _)| *state).collect();
+    assert_eq!(states, [State::Counted, State::Removed, State::Removed, State::Removed]);
+    assert!(zone[1].1 > 0 && zone[2].1 == 0 && zone[3].1 > 0, "{zone:?}");
+    // The part of a day that a series of hours begins with.
+    let hours: Vec<_> = of(&[("from", "2025-10-12T20"), ("to", "2025-10-13T02")]);
+    for ((state, _), hour) in hours.iter().zip(0..) {
+        let hour = HourBucket::from_ms(1_760_299_200_000).plus(hour);
+        let expected = match row(hour) {
+            None => State::Empty,
+            Some(_) if hour.hour_of_day() > 12 => State::Removed,
+            Some(_) => State::Counted,
+        };
+        assert_eq!(*state, expected, "{hour}");
+    }
+}
+
+#[test]
 fn the_hour_that_has_not_ended_is_counting_and_a_path_never_seen_is_empty() {
     let period = period(&[]);
     let series = series_of(&period, &Rows::default());

@@ -18,7 +18,7 @@ export const isWhole = (bucket: Bucket, now: number): boolean => bucket.state !=
 
 /**
  * Requests and errors of the steps that are over, against those at the same places of the period before. The step under
- * way would make each period look as if traffic fell at its end.
+ * way would make each period look as if traffic fell at its end; one whose hours are gone, as if there had been none.
  */
 export function likeForLike(series: readonly Bucket[], previous: Series | null, now: number): { requests: Change | null; errorRate: Change | null } {
   if (!previous) return { requests: null, errorRate: null };
@@ -27,7 +27,7 @@ export function likeForLike(series: readonly Bucket[], previous: Series | null, 
   let steps = 0;
   series.forEach((bucket, index) => {
     const other = previous.series[index];
-    if (!other || !isWhole(bucket, now)) return;
+    if (!other || !isWhole(bucket, now) || bucket.state === "removed" || other.state === "removed") return;
     steps++;
     sum.requests += bucket.requests;
     sum.errors += bucket.errors;

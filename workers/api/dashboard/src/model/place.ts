@@ -6,7 +6,7 @@ export const VIEWS = ["overview", "path", "archive", "health"] as const;
 export type View = (typeof VIEWS)[number];
 export const SORTS = ["path", "requests", "errors", "errorRate", "avgResponseTime", "p50", "p95", "p99", "uniqueIps"] as const;
 export type Sort = (typeof SORTS)[number];
-export const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE", "OTHER", "UNKNOWN"] as const;
+export const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "OTHER", "UNKNOWN"] as const;
 export const STATUS_CLASSES = ["1xx", "2xx", "3xx", "4xx", "5xx"] as const;
 export type Language = "en" | "zh";
 

@@ -1,5 +1,6 @@
 // Which time is shown, in which steps, and whether with the period before.
 import { useMemo, useState } from "preact/hooks";
+import type { Metrics } from "../api/types.ts";
 import { RANGES, checkCustom, resolve, type Range, type RangeName } from "../model/ranges.ts";
 import { HOUR, fromField, toField } from "../model/zone.ts";
 import { useNow } from "../state/data.ts";
@@ -16,7 +17,8 @@ export function useRange(): Range {
   return useMemo(() => ({ from, to, granularity }), [from, to, granularity]);
 }
 
-export function RangeBar() {
+/** The bar; once there are figures `of` this range, also how new they are, and from which tier. */
+export function RangeBar({ of }: { of: Pick<Metrics, "lastUpdated" | "dataSource"> | undefined }) {
   const { place, go } = usePlace();
   const { t, format } = useSettings();
   const range = useRange();
@@ -44,6 +46,12 @@ export function RangeBar() {
       <span class="range-told" data-testid="range">
         {format.moment(range.from)} – {format.moment(range.to)} · {format.zone}
       </span>
+      {of && (
+        <span class="range-made" data-testid="range-made">
+          {of.lastUpdated ? <span title={format.full(of.lastUpdated)}>{t("range.made", { time: format.moment(Date.parse(of.lastUpdated)) })}</span> : t("range.nothing")}{" "}
+          <span class="tag" title={t(`tier.${of.dataSource}.title`)}>{t(`tier.${of.dataSource}`)}</span>
+        </span>
+      )}
       {editing && <CustomRange range={range} onClose={() => setEditing(false)} />}
     </div>
   );

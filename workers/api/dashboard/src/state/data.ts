@@ -9,6 +9,8 @@ import { useSettings } from "./settings.tsx";
 
 export const REFRESH_MS = 30_000;
 const STALE_MS = 3_000;
+/** How SWR begins the name of a list of several pages. */
+const LIST = "$inf$";
 
 export interface Data<T> {
   data: T | undefined;
@@ -49,10 +51,14 @@ export function useSnapshot(): Data<Snapshot> {
   });
 }
 
-/** Has everything but the snapshot asked for anew. */
+/** Has everything but the snapshot asked for anew, lists of several pages among it. */
 export function useReload(): () => Promise<unknown> {
-  const { mutate } = useSWRConfig();
-  return () => mutate((key) => typeof key === "string" && key !== SNAPSHOT_KEY);
+  const { mutate, cache } = useSWRConfig();
+  return () => {
+    // SWR leaves lists of several pages out of what a filter finds, but takes each by its name.
+    const lists = [...cache.keys()].filter((key) => key.startsWith(LIST));
+    return Promise.all([mutate((key) => typeof key === "string" && key !== SNAPSHOT_KEY), ...lists.map((key) => mutate(key))]);
+  };
 }
 
 /** The time, as of so many milliseconds at most ago. */

@@ -48,6 +48,7 @@ export const views = {
   "busiest.title": "Busiest",
   "slowest.title": "Slowest",
   "list.ofDay": "of the last 24 hours",
+  "list.ofBusiest": "of the hundred busiest of the last 24 hours",
   "list.ofRange": "of the range",
   "first.title": "No traffic yet",
   "first.text": "This page fills by itself. Two ways to begin:",

@@ -50,6 +50,7 @@ export const views: Record<keyof typeof english, string> = {
   "busiest.title": "最繁忙",
   "slowest.title": "最慢",
   "list.ofDay": "最近 24 小时",
+  "list.ofBusiest": "最近 24 小时最繁忙的一百个路径",
   "list.ofRange": "所选范围内",
   "first.title": "尚无流量",
   "first.text": "有数据后此页会自动更新。有两种开始方式：",

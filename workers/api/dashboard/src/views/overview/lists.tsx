@@ -71,7 +71,7 @@ export function Slowest({ data }: { data: Metrics | undefined }) {
     { key: "requests", title: t("figure.requests"), number: true, show: ({ requests }) => format.compact(requests), csv: ({ requests }) => requests },
   ];
   return (
-    <Card title={t("slowest.title")} note={t("list.ofDay")} testId="slowest">
+    <Card title={t("slowest.title")} note={t("list.ofBusiest")} testId="slowest">
       {data ? <Table name={t("slowest.title")} csvWhat="slowest" columns={columns} rows={data.slowest} id={({ path }) => path} /> : <SkeletonRows rows={8} />}
     </Card>
   );

@@ -28,7 +28,7 @@ export function Overview() {
   return (
     <>
       <h1 class="sr-only">{t("view.overview")}</h1>
-      <RangeBar />
+      <RangeBar of={data} />
       {error !== undefined && <ProblemNotice error={error} onRetry={again} stale={data !== undefined} />}
       {snapshot.error !== undefined && error === undefined && <ProblemNotice error={snapshot.error} onRetry={snapshot.again} stale={snapshot.data !== undefined} />}
       {noTraffic ? (

@@ -46,7 +46,7 @@ function OnePath({ path }: { path: string }) {
         <CopyButton text={() => location.href} label={t("action.copyLink")} />
         <button type="button" class="button button-quiet" onClick={() => go({ path: null })}>{t("path.other")}</button>
       </div>
-      <RangeBar />
+      <RangeBar of={data} />
       <div class="filters">
         <Select label={t("filter.method")} value={place.method ?? ANY} choices={[any, ...METHODS.map((value) => ({ value, label: value }))]} onChange={(method) => go({ method: method === ANY ? null : method })} />
         <Select label={t("filter.status")} value={place.statusClass ?? ANY} choices={[any, ...STATUS_CLASSES.map((value) => ({ value, label: value }))]} onChange={(status) => go({ statusClass: status === ANY ? null : status })} />
