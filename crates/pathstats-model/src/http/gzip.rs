@@ -29,6 +29,12 @@ impl PackedRest {
         Self { deflated, check, bytes: length(rest) }
     }
 
+    /// The packed bytes: the same for the same rest, as long as the same program packs.
+    #[must_use]
+    pub fn deflated(&self) -> &[u8] {
+        &self.deflated
+    }
+
     /// The whole body as a file of gzip.
     #[must_use]
     pub fn beginning_with(&self, beginning: &[u8]) -> Vec<u8> {

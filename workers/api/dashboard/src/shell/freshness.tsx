@@ -33,7 +33,7 @@ export function Freshness() {
   return (
     <div class="freshness">
       {data ? (
-        <span class={`fresh ${data.stale ? "fresh-stale" : ""}`} title={format.full(data.lastUpdated)} data-testid="freshness">
+        <span class={`fresh ${data.stale ? "fresh-stale" : ""}`} title={t("fresh.title", { time: format.full(data.lastUpdated) })} data-testid="freshness">
           <Icon name={data.stale ? "warning" : "ok"} />
           <span>
             {t("fresh.made")} <b data-testid="made">{format.clockSeconds(data.lastUpdated)}</b> <span class="mid">({format.ago(age)})</span>

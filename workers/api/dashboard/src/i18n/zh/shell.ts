@@ -48,6 +48,7 @@ export const shell: Record<keyof typeof english, string> = {
   "settings.theme.light": "浅色",
   "settings.theme.dark": "深色",
   "fresh.made": "快照时间",
+  "fresh.title": "最繁忙路径的快照生成于 {time}。",
   "fresh.fresh": "最新",
   "fresh.stale": "过期",
   "fresh.version": "快照版本",
