@@ -8,6 +8,8 @@ import { gunzipSync } from "node:zlib";
 
 /** How often an answer may come from another tier than it is to: the consumer writes snapshots of its own. */
 const TRIES = 3;
+/** How long a copy takes to be written behind an answer, mostly. Asked sooner, it would be asked for in vain, and that is work too. */
+const WRITTEN_MS = 5;
 /** Looking into each answer would cost more than asking. */
 const LOOKS_INTO_ONE_OF = 20;
 
@@ -60,6 +62,7 @@ const textOf = (body) => (body[0] === 0x1f ? gunzipSync(body) : body).toString()
  * was taken away. Asked again at once, or the rounds would not be in a row.
  */
 async function done(address) {
+  await after(WRITTEN_MS);
   for (const end = Date.now() + 2_000; textOf((await timed(address, {})).body) !== "true"; await after(1)) {
     if (Date.now() > end) throw new Error(`${address} was not "true" within 2 s`);
   }
