@@ -27,7 +27,7 @@ export async function measureApi(state, say, requests = 2_000) {
     client = await startClient();
     const headers = { authorization: `Bearer ${await secretOf(runtime, "api", "READ_TOKEN")}` };
     const ask = (path, more = {}) => ({ url: new URL(path, runtime.url("api")).href, headers, ...more });
-    const plain = (path, more = {}) => ({ url: new URL(path, runtime.url("plain")).href, headers: {}, ...more });
+    const plain = (path, more = {}) => ({ url: new URL(path, runtime.url("plain")).href, headers: {}, leastBytes: 5_000, ...more });
     const empty = new URL("/empty", runtime.url("door")).href;
     const [forget, drop] = ["/forget", "/drop-snapshot"].map((path) => plain(path).url);
     const stats = `/paths/stats?path=${BUSY}&from=${hourAgo(DAYS * 24 - 1)}`;

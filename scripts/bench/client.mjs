@@ -20,6 +20,7 @@ const LOOKS_INTO_ONE_OF = 20;
  * - `source`: the `dataSource` that the answers must have, else it fails.
  * - `before`: addresses that are asked before each round, untimed, until they answer "true".
  * - `counted`: a number that is appended to the address and grows with each round, so that no two are the same.
+ * - `leastBytes`: how long an answer must be, else it fails.
  * - `lenient`: the first answers may come from anywhere.
  */
 export async function startClient() {
@@ -68,12 +69,13 @@ async function done(address) {
   }
 }
 
-async function round({ url, headers, source, before = [], counted }, at) {
+async function round({ url, headers, source, before = [], counted, leastBytes = 0 }, at) {
   const address = counted === undefined ? url : `${url}${counted + at}`;
   for (let tries = TRIES; ; tries -= 1) {
     for (const first of before) await done(first);
     const { took, status, body } = await timed(address, headers);
     if (status !== 200) throw new Error(`${address} answered ${status}: ${textOf(body).slice(0, 300)}`);
+    if (body.length < leastBytes) throw new Error(`${address} answered with ${body.length} bytes`);
     const isLookedInto = source && (before.length > 0 || at % LOOKS_INTO_ONE_OF === 0);
     const found = isLookedInto ? /"dataSource":"(\w+)"/.exec(textOf(body))?.[1] : source;
     if (found === source) return took;

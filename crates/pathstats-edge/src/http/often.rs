@@ -49,9 +49,9 @@ const OFTEN: [&str; 37] = [
     "text",
 ];
 
-/// Keeps such words, and a Worker's own, as strings of JavaScript. Each word that is handed over anew costs a string and a view of the
-/// memory that it is in, and whoever asks while such garbage is collected waits: `docs/measurements.md`, "What an
-/// answer takes". A word that lacks here is only slower.
+/// Keeps such words, and a Worker's own, as strings of JavaScript. Each word that is handed over anew costs a string and
+/// a view of the memory that it is in, and whoever asks while such garbage is collected waits:
+/// `docs/measurements.md`, "What an answer takes". A word that lacks here is only slower.
 ///
 /// Without the feature `enable-interning` of wasm-bindgen it does nothing. The api has it; Workers that hand over large
 /// texts do not, since each text is looked up among these.
