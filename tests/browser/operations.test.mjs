@@ -158,6 +158,19 @@ describe("health", { concurrency: 1 }, () => {
       await page.getByTestId("alerts").getByRole("heading", { name: "告警" }).waitFor();
     }));
 
+  test("Refresh brings into the list what came since, also while nothing is refreshed by itself", () =>
+    at("?view=health", async (page) => {
+      await page.getByRole("button", { name: "Refresh every 30 seconds" }).click();
+      await letters(page).locator("tbody tr").nth(2).waitFor();
+      await stack.rows("INSERT INTO dead_letters VALUES ('browser-since', 'not_json', 'came since', 'x', 1, ?)", Date.now());
+      try {
+        await page.getByTestId("refresh").click();
+        await letters(page).getByText("came since").first().waitFor({ timeout: 45_000 });
+      } finally {
+        await stack.rows("DELETE FROM dead_letters WHERE id = 'browser-since'");
+      }
+    }));
+
   test("a dead letter is opened, and its body shown as it came", () =>
     at("?view=health&reason=not_json", async (page) => {
       await letters(page).locator("tbody .link").last().click();

@@ -103,6 +103,16 @@ test("another range is asked for, and is in the link", () =>
     assert.notEqual(await page.getByTestId("range").innerText(), before);
   }));
 
+test("beside the range stands how new the figures are, and from which tier", () =>
+  at(`?view=path&path=${BUSIEST}&tz=utc`, async (page) => {
+    const { lastUpdated } = await stack.read(`/paths/stats?path=${BUSIEST}`);
+    const made = page.getByTestId("range-made");
+    await made.waitFor();
+    assert.match(await made.innerText(), /^newest row of .+ (cache|KV|D1)$/);
+    const time = await made.locator("span").first().getAttribute("title");
+    assert.equal(Date.parse(time), Math.floor(Date.parse(lastUpdated) / 1000) * 1000, time);
+  }));
+
 test("a range of one's own: what is wrong is told, what is right is shown", () =>
   at("?tz=utc", async (page) => {
     await page.getByRole("button", { name: "Custom" }).click();

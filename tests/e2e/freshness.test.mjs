@@ -95,6 +95,25 @@ test("a copy as old as CACHE_SECONDS is answered as stale, and the next one is w
   assert.deepEqual([fresh.dataSource, fresh.version], ["cache", latest.version]);
 });
 
+test("a copy is not replaced by an older snapshot, which KV may still tell of for a minute", BOUND, async () => {
+  await rebuilt();
+  const latest = await rebuilt();
+  await cache("/empty");
+  assert.equal((await read()).version, latest.version);
+  await product.kv().put(LATEST, JSON.stringify({ ...latest, version: latest.prev }));
+  try {
+    await cache(`/age?seconds=${FRESH_SECONDS}`);
+    assert.deepEqual(tier(await read()), { dataSource: "cache", stale: true });
+    const fresh = await until(async () => {
+      const answer = await read();
+      return !answer.stale && answer;
+    }, { what: "a fresh copy" });
+    assert.deepEqual([fresh.dataSource, fresh.version], ["cache", latest.version]);
+  } finally {
+    await product.kv().put(LATEST, JSON.stringify(latest));
+  }
+});
+
 test("lastUpdated and stalenessSeconds are those of the snapshot, not of the copy", BOUND, async () => {
   const { version, updatedAt } = await rebuilt();
   await cache("/empty");

@@ -187,6 +187,16 @@ for (const from of ["api-no-archiver", "api-broken-archiver", "api-failing-archi
   });
 }
 
+test("api-late-archiver: what is asked of the archive is given up after half a minute", BOUND, async () => {
+  const began = Date.now();
+  const headers = { authorization: `Bearer ${SECRETS.READ_TOKEN}` };
+  const problem = await problemOf(await product.script("api-late-archiver").fetch("/admin/archive/status", { headers }));
+  assert.deepEqual([problem.status, problem.type], [504, "about:blank#archiver_late"]);
+  assert.match(problem.detail, /within 30 s/);
+  assert.ok(problem.retryAfter > 0);
+  assert.ok(Date.now() - began >= 29_000);
+});
+
 test("letters that D1 cannot give are a problem, and the database is named", BOUND, async () => {
   await product.rows("ALTER TABLE dead_letters RENAME TO gone");
   try {

@@ -29,6 +29,7 @@ pub mod ledger;
 pub mod ledger_store;
 pub mod letter_store;
 pub mod metered;
+pub mod microtasks;
 pub mod object_log;
 pub mod path_sums;
 pub mod queue;

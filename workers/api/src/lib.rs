@@ -42,7 +42,7 @@ mod tiers;
 use pathstats_edge::bindings::counted_as;
 use pathstats_edge::clock::now_ms;
 use pathstats_edge::http::{self, Exchange};
-use pathstats_edge::{telemetry, usage};
+use pathstats_edge::{microtasks, telemetry, usage};
 use pathstats_model::access::Identity;
 use pathstats_model::api::given::Given;
 use pathstats_model::api::operations::{find, Access, Found, Operation, OperationId, RETIRED_SOURCE};
@@ -57,6 +57,7 @@ use worker::{event, Context, Env, Request, Response, Result, ScheduleContext, Sc
 /// An instance begins.
 #[event(start)]
 fn start() {
+    microtasks::by_promises();
     http::intern_often(&tiers::WORDS);
 }
 

@@ -24,7 +24,7 @@ mod status;
 
 use pathstats_edge::bindings::{counted_as, EnvVariables};
 use pathstats_edge::databases::bound;
-use pathstats_edge::{http, telemetry, usage};
+use pathstats_edge::{http, microtasks, telemetry, usage};
 use pathstats_model::capacity::CapacityDecision;
 use pathstats_model::cost::Operation;
 use pathstats_model::health::ARCHIVER_STATE_PATH;
@@ -42,6 +42,12 @@ const CAPACITY_CRON: &str = "0 */6 * * *";
 const RETENTION_MS: i64 = 120_000;
 /// Queries that are left for that when the archive used up its own.
 const RETENTION_RESERVE: u32 = 60;
+
+/// An instance begins.
+#[event(start)]
+fn start() {
+    microtasks::by_promises();
+}
 
 /// A call from the api.
 #[event(fetch)]

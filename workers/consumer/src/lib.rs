@@ -27,7 +27,7 @@ mod upkeep;
 use pathstats_edge::bindings::{counted_as, AGGREGATOR_DO, BUDGET_DO, DEAD_LETTER_QUEUE_ENDING};
 use pathstats_edge::databases::bound;
 use pathstats_edge::queue::{Batch, RawBatch};
-use pathstats_edge::{budget_calls, fan_out, http, telemetry, usage};
+use pathstats_edge::{budget_calls, fan_out, http, microtasks, telemetry, usage};
 use pathstats_model::budget::call::BUDGET_CHUNK_PATH;
 use pathstats_model::calls::CHUNK_PATH;
 use pathstats_model::cost::Operation;
@@ -39,6 +39,12 @@ use tracing::Instrument;
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::JsValue;
 use worker::{event, Context, Env, Method, Request, Response, Result, ScheduleContext, ScheduledEvent};
+
+/// An instance begins.
+#[event(start)]
+fn start() {
+    microtasks::by_promises();
+}
 
 /// A batch of messages. Never fails: each message is settled on its own.
 #[wasm_bindgen]

@@ -10,10 +10,16 @@ mod collect;
 mod proxy;
 
 use pathstats_edge::bindings::counted_as;
-use pathstats_edge::{http, telemetry, usage};
+use pathstats_edge::{http, microtasks, telemetry, usage};
 use pathstats_model::cost::Operation;
 use pathstats_model::problem::Problem;
 use worker::{event, Context, Env};
+
+/// An instance begins.
+#[event(start)]
+fn start() {
+    microtasks::by_promises();
+}
 
 /// Any request.
 #[event(fetch)]
