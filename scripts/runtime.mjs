@@ -42,10 +42,11 @@ diagnostics.subscribe("child_process", ({ process: child }) => {
  * - `lastMigration`: the last file of migrations/ that is applied at the start; `migrate` of the handle applies the others.
  * - `databases`: how many databases there are; the further ones are `D1_1` and so on, bound to every Worker that places or reads rows.
  * - `crons`: whether the configs' schedules fire by themselves.
+ * - `cacheApi`: whether the Workers' cache keeps what it is given. On workers.dev and behind Access it does not.
  * - `beside`: further Workers, each of one module: `{ name: file }`. They have the database as `D1` and the snapshots as `KV`.
  * - `onLog({ level, message })`: each line that the Workers log.
  */
-export async function startRuntime({ state = STATE, ports = PORTS, vars = {}, batchSeconds, trees = {}, lastMigration, databases = 1, crons = true, beside = {}, onLog = printProblems } = {}) {
+export async function startRuntime({ state = STATE, ports = PORTS, vars = {}, batchSeconds, trees = {}, lastMigration, databases = 1, crons = true, cacheApi = true, beside = {}, onLog = printProblems } = {}) {
   const workers = [...WORKERS.map((name) => ({ name, config: trees[name] ? join(trees[name], "wrangler", `${name}.jsonc`) : configOf(name) })), { name: "origin", config: DEMO_ORIGIN_CONFIG }].map(readWorker).map(spread(databases));
   await claim(state);
   await Promise.all(Object.entries(ports).map(([name, port]) => requireFreePort(name, port)));
@@ -54,8 +55,8 @@ export async function startRuntime({ state = STATE, ports = PORTS, vars = {}, ba
   const { d1Databases, kvNamespaces } = workers.find(({ name }) => name === "consumer").workerOptions;
   const options = (chosen) => convertV4MiniflareOptions({
     workers: [
-      ...workers.map((worker) => miniflareWorker(worker, vars[worker.name], chosen[worker.name] ?? 0, batchSeconds)),
-      ...Object.entries(beside).map(([name, path]) => ({ name, compatibilityDate: "2026-06-01", d1Databases, kvNamespaces, modules: [{ type: "ESModule", path }], unsafeDirectSockets: [{ host: HOST, port: chosen[name] ?? 0 }] })),
+      ...workers.map((worker) => miniflareWorker(worker, vars[worker.name], chosen[worker.name] ?? 0, batchSeconds, cacheApi)),
+      ...Object.entries(beside).map(([name, path]) => ({ name, compatibilityDate: "2026-06-01", cacheAPI: cacheApi, d1Databases, kvNamespaces, modules: [{ type: "ESModule", path }], unsafeDirectSockets: [{ host: HOST, port: chosen[name] ?? 0 }] })),
     ],
     host: HOST,
     port: 0,
@@ -181,7 +182,7 @@ const spread = (databases) => (worker) => {
 };
 
 /** A Worker's script is its main file and the wasm files beside it: builds are whole, and nothing is bundled again. */
-function miniflareWorker({ script, workerOptions, main }, vars, port, batchSeconds) {
+function miniflareWorker({ script, workerOptions, main }, vars, port, batchSeconds, cacheAPI) {
   const folder = dirname(main);
   const wasm = readdirSync(folder).filter((file) => file.endsWith(".wasm"));
   return {
@@ -194,6 +195,7 @@ function miniflareWorker({ script, workerOptions, main }, vars, port, batchSecon
     modulesRoot: folder,
     modules: [{ type: "ESModule", path: main }, ...wasm.map((file) => ({ type: "CompiledWasm", path: join(folder, file) }))],
     unsafeDirectSockets: [{ host: HOST, port }],
+    cacheAPI,
   };
 }
 

@@ -8,7 +8,7 @@ import { gunzipSync } from "node:zlib";
 
 /** How often an answer may come from another tier than it is to: the consumer writes snapshots of its own. */
 const TRIES = 3;
-/** How long a copy takes to be written behind an answer, mostly. Asked sooner, it would be asked for in vain, and that is work too. */
+/** How long a snapshot takes to be written behind an answer, mostly. Asked sooner, it would be asked for in vain, and that is work too. */
 const WRITTEN_MS = 5;
 /** Looking into each answer would cost more than asking. */
 const LOOKS_INTO_ONE_OF = 20;
@@ -59,8 +59,8 @@ function timed(url, headers) {
 const textOf = (body) => (body[0] === 0x1f ? gunzipSync(body) : body).toString();
 
 /**
- * Asks until the answer is "true". A copy is written behind an answer: it is awaited, so that it does not come after it
- * was taken away. Asked again at once, or the rounds would not be in a row.
+ * Asks until the answer is "true". What is taken away is written behind an answer: it is awaited, so that it does not come after
+ * that. Asked again at once, or the rounds would not be in a row.
  */
 async function done(address) {
   await after(WRITTEN_MS);

@@ -15,9 +15,12 @@ async function kept({ KV }, context) {
 
 const TIERS = {
   "/kept": kept,
-  "/forget": async () => String(await caches.default.delete(COPY)),
-  /** The api finds no snapshot in KV any more, and makes one from D1. */
-  "/drop-snapshot": async ({ KV }) => KV.delete("paths:snapshot:latest").then(() => "true"),
+  /** The api finds no snapshot in KV any more, and makes one from D1. Tells whether there was one. */
+  "/drop-snapshot": async ({ KV }) => {
+    const found = await KV.get("paths:snapshot:latest");
+    await KV.delete("paths:snapshot:latest");
+    return String(found !== null);
+  },
   "/d1": async ({ D1 }) => {
     const hour = (ago) => new Date(Date.now() - ago * 3_600_000).toISOString().slice(0, 13);
     return JSON.stringify((await D1.prepare(BUSIEST).bind(hour(23), hour(0)).all()).results);

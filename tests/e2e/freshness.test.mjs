@@ -130,6 +130,23 @@ test("a cached copy that does not read is no copy", BOUND, async () => {
   assert.deepEqual(tier(await read()), { dataSource: "kv", stale: false });
 });
 
+test("a cache that loses every copy at once is given no more, until one is found there", BOUND, async () => {
+  const ask = async () => (await product.read("/paths")).json();
+  await until(async () => (await ask()).dataSource === "cache", { what: "a copy that is found" });
+  const isKept = () => until(async () => (await cache("/has")).json(), { within: 5_000, what: "a copy in the cache" }).then(() => true, () => false);
+  let lost = 0;
+  do {
+    await cache("/empty");
+    assert.deepEqual(tier(await ask()), { dataSource: "kv", stale: false });
+    lost += 1;
+  } while (lost < 100 && (await isKept()));
+  assert.equal(lost, 20);
+  assert.equal((await ask()).dataSource, "kv");
+  await cache("/garble");
+  assert.equal((await ask()).dataSource, "kv");
+  await until(async () => (await ask()).dataSource === "cache", { what: "a copy that reads" });
+});
+
 test("when KV lost the latest snapshot, the one before answers, whole", BOUND, async () => {
   await rebuilt();
   const { version, prev } = await rebuilt();

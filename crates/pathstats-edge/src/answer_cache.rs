@@ -1,8 +1,8 @@
 //! Answers that are dear to make, kept for some seconds: in the data centre's cache, and in memory.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
-use pathstats_model::freshness::{cache_use, CacheUse};
+use pathstats_model::freshness::{cache_use, CacheUse, Keeping};
 use pathstats_model::recent::Recent;
 use worker::{Cache, Response, ResponseBody, Result};
 
@@ -11,6 +11,23 @@ use crate::http::packed_json;
 
 /// Header of a copy: when it was put there, milliseconds since the epoch.
 const CACHED_AT: &str = "X-Pathstats-Cached-At";
+
+thread_local! {
+    static KEEPING: Cell<Keeping> = const { Cell::new(Keeping::NEW) };
+}
+
+/// What this instance saw of its cache so far.
+#[must_use]
+pub fn keeping() -> Keeping {
+    KEEPING.get()
+}
+
+/// Tells what was seen of the cache now.
+pub fn saw(tell: impl FnOnce(&mut Keeping)) {
+    let mut keeping = KEEPING.get();
+    tell(&mut keeping);
+    KEEPING.set(keeping);
+}
 
 /// A place in the cache.
 #[derive(Debug, Clone)]
@@ -49,9 +66,12 @@ impl KeptAnswer {
         })
     }
 
-    /// Keeps an answer, a file of gzip that says to be from the cache. A cache that refuses is told to the
-    /// log: the answer stands all the same.
+    /// Keeps an answer, a file of gzip that says to be from the cache, unless that keeps nothing. A cache that refuses
+    /// is told to the log: the answer stands all the same.
     pub async fn put(&self, packed: Vec<u8>, tag: &str) {
+        if !keeping().is_worth_writing(now_ms()) {
+            return;
+        }
         let written = async {
             // Without `Content-Encoding`: the bytes are kept as they are, whatever the cache makes of that.
             let response = Response::from_bytes(packed)?;

@@ -3,6 +3,7 @@
 use std::rc::Rc;
 use std::time::Duration;
 
+use pathstats_edge::answer_cache::{keeping, saw};
 use pathstats_edge::bindings::{KV, SNAPSHOT_DO, SNAPSHOT_OBJECT};
 use pathstats_edge::clock::now_ms;
 use pathstats_edge::databases::Databases;
@@ -11,7 +12,7 @@ use pathstats_edge::snapshot_build::build;
 use pathstats_edge::snapshot_store::{know, known, SnapshotStore, StoredSnapshot};
 use pathstats_edge::telemetry;
 use pathstats_model::calls::SNAPSHOT_PATH;
-use pathstats_model::freshness::{cache_use, CacheUse, CopyLabel, DataSource};
+use pathstats_model::freshness::{cache_use, CacheUse, CopyLabel, DataSource, Keeping};
 use pathstats_model::snapshot::{next_version, SnapshotReason, SnapshotState};
 use worker::{Cache, Context, Delay, Env, Response, Result};
 
@@ -65,8 +66,11 @@ pub async fn find(env: &Env, context: &Context, fresh_for_ms: i64, refresh: bool
         _ => {
             let (snapshot, source) = below_cache(env).await?;
             let (env, copy) = (env.clone(), Rc::clone(&snapshot));
-            // Dying there, the next reader comes here again.
-            context.wait_until(telemetry::behind_request(async move { keep(&env, &copy, source).await }));
+            // From KV there is only the cache to write to.
+            if source == DataSource::D1 || keeping().is_worth_writing(now_ms()) {
+                // Dying there, the next reader comes here again.
+                context.wait_until(telemetry::behind_request(async move { keep(&env, &copy, source).await }));
+            }
             Found { snapshot, source, stale: false, fresh_until_ms: None }
         }
     };
@@ -147,7 +151,12 @@ async fn rebuilt(env: &Env, answered: u64) -> Result<Option<Rc<StoredSnapshot>>>
 }
 
 async fn read_cache() -> Result<Option<(i64, Rc<StoredSnapshot>)>> {
-    let Some(copy) = Cache::default().get(CACHE_KEY, true).await? else { return Ok(None) };
+    let asked_ms = now_ms();
+    let Some(copy) = Cache::default().get(CACHE_KEY, true).await? else {
+        saw(|cache| cache.missed(asked_ms));
+        return Ok(None);
+    };
+    saw(Keeping::found);
     // A copy of another release that does not read is no copy.
     let label = copy.headers().get(COPY)?.and_then(|text| text.parse::<CopyLabel>().ok());
     let Some(CopyLabel { cached_at_ms, version, updated_at_ms }) = label else { return Ok(None) };
@@ -158,7 +167,11 @@ async fn read_cache() -> Result<Option<(i64, Rc<StoredSnapshot>)>> {
     Ok(StoredSnapshot::from_text(text).ok().map(|snapshot| (cached_at_ms, know(snapshot))))
 }
 
+/// Writes a copy, unless the cache keeps nothing.
 async fn write_cache_or_warn(snapshot: &StoredSnapshot) {
+    if !keeping().is_worth_writing(now_ms()) {
+        return;
+    }
     let written = async {
         // Without `Content-Encoding`: the bytes are kept as they are, whatever the cache makes of that.
         let response = Response::from_bytes(snapshot.packed().await?.to_vec())?;
@@ -172,7 +185,8 @@ async fn write_cache_or_warn(snapshot: &StoredSnapshot) {
         headers.set(COPY, &label.to_string())?;
         Cache::default().put(CACHE_KEY, response).await
     };
-    if let Err(error) = written.await {
-        tracing::warn!(%error, "the cache was not written");
+    match written.await {
+        Ok(()) => saw(|cache| cache.written(now_ms())),
+        Err(error) => tracing::warn!(%error, "the cache was not written"),
     }
 }
