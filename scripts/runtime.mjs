@@ -130,14 +130,23 @@ export async function startRuntime({ state = STATE, ports = PORTS, vars = {}, ba
     },
     /** CPU time that the runtime has used, in milliseconds, and its memory in bytes (Linux only). */
     usage: () => usageOf(runtimeProcess?.pid),
-    /** Ends the runtime as a power cut would (SIGKILL), and starts it again on what it had stored, on the same ports. */
+    /**
+     * Ends the runtime as a power cut would (SIGKILL), and starts it again on what it had stored: on the same ports, or on others
+     * where none was asked for and another program has taken one meanwhile.
+     */
     kill: async () => {
       const child = runtimeProcess;
       const ended = new Promise((resolve) => (child.exitCode ?? child.signalCode) !== null ? resolve() : child.once("exit", resolve));
       child.kill("SIGKILL");
       await ended;
       await miniflare.dispose().catch(() => {});
-      await start(Object.fromEntries(Object.entries(urls).map(([name, url]) => [name, Number(url.port)])));
+      try {
+        await start(Object.fromEntries(Object.entries(urls).map(([name, url]) => [name, Number(url.port)])));
+      } catch (error) {
+        if (error.code !== "ERR_ADDRESS_IN_USE") throw error;
+        await miniflare.dispose().catch(() => {});
+        await start(ports);
+      }
     },
     stop: async () => {
       stopCrons();
