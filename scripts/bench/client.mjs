@@ -19,6 +19,7 @@ const LOOKS_INTO_ONE_OF = 20;
  * A question is `{ url, headers, rounds }`, and of these what it needs:
  * - `source`: the `dataSource` that the answers must have, else it fails.
  * - `before`: addresses that are asked before each round, untimed, until they answer "true".
+ * - `foundOneOf`: before one of so many rounds the answer is asked for once more, untimed, while what is taken away is still there.
  * - `counted`: a number that is appended to the address and grows with each round, so that no two are the same.
  * - `leastBytes`: how long an answer must be, else it fails.
  * - `lenient`: the first answers may come from anywhere.
@@ -69,9 +70,13 @@ async function done(address) {
   }
 }
 
-async function round({ url, headers, source, before = [], counted, leastBytes = 0 }, at) {
+async function round({ url, headers, source, before = [], foundOneOf, counted, leastBytes = 0 }, at) {
   const address = counted === undefined ? url : `${url}${counted + at}`;
   for (let tries = TRIES; ; tries -= 1) {
+    if (foundOneOf && at % foundOneOf === 0) {
+      await after(WRITTEN_MS);
+      await timed(address, headers);
+    }
     for (const first of before) await done(first);
     const { took, status, body } = await timed(address, headers);
     if (status !== 200) throw new Error(`${address} answered ${status}: ${textOf(body).slice(0, 300)}`);

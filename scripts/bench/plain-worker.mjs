@@ -15,6 +15,7 @@ async function kept({ KV }, context) {
 
 const TIERS = {
   "/kept": kept,
+  "/forget": async () => String(await caches.default.delete(COPY)),
   /** The api finds no snapshot in KV any more, and makes one from D1. Tells whether there was one. */
   "/drop-snapshot": async ({ KV }) => {
     const found = await KV.get("paths:snapshot:latest");

@@ -22,7 +22,9 @@ pub fn keeping() -> Keeping {
     KEEPING.get()
 }
 
-/// Tells what was seen of the cache now.
+/// Tells what was seen of the cache now. A copy that is found says that it keeps some, whichever it is. That one was
+/// written, or is missing, is told of the snapshot's alone: each query has an answer of its own, and most were never
+/// kept.
 pub fn saw(tell: impl FnOnce(&mut Keeping)) {
     let mut keeping = KEEPING.get();
     tell(&mut keeping);
@@ -50,6 +52,7 @@ impl KeptAnswer {
             let Some(copy) = Cache::default().get(self.key.as_str(), true).await? else {
                 return Ok(None);
             };
+            saw(Keeping::found);
             let at = copy.headers().get(CACHED_AT)?.and_then(|at| at.parse().ok());
             let tag = copy.headers().get("ETag")?;
             match (cache_use(at, now_ms(), self.fresh_for_ms), tag) {

@@ -66,11 +66,8 @@ pub async fn find(env: &Env, context: &Context, fresh_for_ms: i64, refresh: bool
         _ => {
             let (snapshot, source) = below_cache(env).await?;
             let (env, copy) = (env.clone(), Rc::clone(&snapshot));
-            // From KV there is only the cache to write to.
-            if source == DataSource::D1 || keeping().is_worth_writing(now_ms()) {
-                // Dying there, the next reader comes here again.
-                context.wait_until(telemetry::behind_request(async move { keep(&env, &copy, source).await }));
-            }
+            // Dying there, the next reader comes here again.
+            context.wait_until(telemetry::behind_request(async move { keep(&env, &copy, source).await }));
             Found { snapshot, source, stale: false, fresh_until_ms: None }
         }
     };
@@ -186,6 +183,7 @@ async fn write_cache_or_warn(snapshot: &StoredSnapshot) {
         Cache::default().put(CACHE_KEY, response).await
     };
     match written.await {
+        // Dying before this, the copy lies there and is found. Two writers at once are one copy, the later one's.
         Ok(()) => saw(|cache| cache.written(now_ms())),
         Err(error) => tracing::warn!(%error, "the cache was not written"),
     }
