@@ -7,7 +7,7 @@ import { after, before, describe, test } from "node:test";
 import { ROOT } from "../../scripts/paths.mjs";
 import { until } from "../../scripts/until.mjs";
 import { SECRETS } from "./support/configs.mjs";
-import { HOUR_MS, event } from "./support/events.mjs";
+import { HOUR_MS, event, hourLasts } from "./support/events.mjs";
 import { startOnState } from "./support/runtime.mjs";
 import { scratchFolder } from "./support/scratch.mjs";
 
@@ -202,7 +202,7 @@ describe("loads", { concurrency: true }, () => {
         ...["INSERT", "UPDATE"].map((change) => `CREATE TRIGGER meter_${change} AFTER ${change} ON operations_hourly BEGIN UPDATE meter_writes SET writes = writes + 1; END`)]
         .map((sql) => d1.prepare(sql)));
       // An hour that ends while events come would settle, and its sketches be read once more.
-      await until(() => Date.now() % HOUR_MS < HOUR_MS - (SECONDS + 180) * 1000, { within: (SECONDS + 240) * 1000, what: "an hour that does not end within the test" });
+      await hourLasts((SECONDS + 180) * 1000);
       const started = Date.now();
       const events = await send(product, load);
       await quiet(product, events);

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { dayOfEvents, daysAgo } from "../../e2e/support/archive.mjs";
 import { SECRETS } from "../../e2e/support/configs.mjs";
-import { HOUR_MS, event, inParallel, parts, traffic } from "../../e2e/support/events.mjs";
+import { HOUR_MS, event, hourLasts, inParallel, parts, traffic } from "../../e2e/support/events.mjs";
 import { startOnState } from "../../e2e/support/runtime.mjs";
 import { until } from "../../../scripts/until.mjs";
 
@@ -14,9 +14,12 @@ const HOURS = 40;
 export const OLD_DAY = daysAgo(5);
 const OLD_EVENTS = 600;
 const AT_ONCE = 1_000;
+/** Longer than the tests of one file take. */
+const ROOM_MS = 240_000;
 
-/** Starts it empty, with so many databases. */
+/** Starts it empty, with so many databases, in an hour that does not turn while it is looked at. */
 export async function startStack({ vars, databases } = {}) {
+  await hourLasts(ROOM_MS);
   const runtime = await startOnState({ vars, databases });
   const address = (query = "") => new URL(`/${query}`, runtime.url("api")).href;
   const read = async (path) => {

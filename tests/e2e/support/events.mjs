@@ -1,10 +1,17 @@
 // Events as services send them, seeded: the same seed makes the same events but for the day they lie in.
+import { until } from "../../../scripts/until.mjs";
 import { logNormal, seeded, zipf } from "./random.mjs";
 
 export const HOUR_MS = 3_600_000;
 
 /** The hour of a moment, as rows name it: `2025-10-15T14`. */
 export const hourOf = (timestamp) => new Date(timestamp).toISOString().slice(0, 13);
+
+/**
+ * Waits until the hour lasts for so long still. Where the hour turns within a test, what is read of the last 24 hours
+ * before and after is not of the same hours.
+ */
+export const hourLasts = (ms) => until(() => HOUR_MS - (Date.now() % HOUR_MS) > ms, { within: ms + 60_000, what: `an hour that lasts for ${ms / 1000} s` });
 
 /** One event. Fields that are not given are plain ones; `undefined` leaves a field out. */
 export function event(number, { timestamp = Date.now(), ...fields } = {}) {
