@@ -19,7 +19,7 @@ const LOOKS_INTO_ONE_OF = 20;
  * A question is `{ url, headers, rounds }`, and of these what it needs:
  * - `source`: the `dataSource` that the answers must have, else it fails.
  * - `before`: addresses that are asked before each round, untimed, until they answer "true".
- * - `foundOneOf`: before one of so many rounds the answer is asked for once more, untimed, while what is taken away is still there.
+ * - `cleared`: an address that is asked once before each round, untimed, whatever it answers.
  * - `counted`: a number that is appended to the address and grows with each round, so that no two are the same.
  * - `leastBytes`: how long an answer must be, else it fails.
  * - `lenient`: the first answers may come from anywhere.
@@ -59,32 +59,27 @@ function timed(url, headers) {
 
 const textOf = (body) => (body[0] === 0x1f ? gunzipSync(body) : body).toString();
 
-/**
- * Asks until the answer is "true". What is taken away is written behind an answer: it is awaited, so that it does not come after
- * that. Asked again at once, or the rounds would not be in a row.
- */
+/** Asks until the answer is "true": what is taken away is written behind an answer. At once, or the rounds would not be in a row. */
 async function done(address) {
-  await after(WRITTEN_MS);
   for (const end = Date.now() + 2_000; textOf((await timed(address, {})).body) !== "true"; await after(1)) {
     if (Date.now() > end) throw new Error(`${address} was not "true" within 2 s`);
   }
 }
 
-async function round({ url, headers, source, before = [], foundOneOf, counted, leastBytes = 0 }, at) {
+async function round({ url, headers, source, before = [], cleared, counted, leastBytes = 0 }, at) {
   const address = counted === undefined ? url : `${url}${counted + at}`;
   for (let tries = TRIES; ; tries -= 1) {
-    if (foundOneOf && at % foundOneOf === 0) {
-      await after(WRITTEN_MS);
-      await timed(address, headers);
-    }
+    if (before.length > 0) await after(WRITTEN_MS);
+    if (cleared) await timed(cleared, {});
     for (const first of before) await done(first);
     const { took, status, body } = await timed(address, headers);
     if (status !== 200) throw new Error(`${address} answered ${status}: ${textOf(body).slice(0, 300)}`);
     if (body.length < leastBytes) throw new Error(`${address} answered with ${body.length} bytes`);
-    const isLookedInto = source && (before.length > 0 || at % LOOKS_INTO_ONE_OF === 0);
+    const isChanged = cleared || before.length > 0;
+    const isLookedInto = source && (isChanged || at % LOOKS_INTO_ONE_OF === 0);
     const found = isLookedInto ? /"dataSource":"(\w+)"/.exec(textOf(body))?.[1] : source;
     if (found === source) return took;
-    if (before.length === 0 || tries === 1) throw new Error(`${address} came from ${found}, not from ${source}`);
+    if (!isChanged || tries === 1) throw new Error(`${address} came from ${found}, not from ${source}`);
   }
 }
 

@@ -6,10 +6,10 @@ use pathstats_model::audit::{AuditEntry, AuditId, AUDIT_DELETED_AT_ONCE, AUDIT_K
 use pathstats_model::problem::Problem;
 use serde::Deserialize;
 use wasm_bindgen::JsValue;
-use worker::{Response, Result};
+use worker::Result;
 
 use crate::database::{count, integer};
-use crate::http;
+use crate::http::{self, Response};
 use crate::metered::D1Database;
 
 /// The table `audit_log`.
@@ -128,7 +128,7 @@ pub async fn audited(
     // 2. The change. Dying here: it may be done, or half done, and the entry says just that.
     let answer = change.await;
     // 3. How it ended. Dying here: as above. Writing it again changes nothing.
-    let status = answer.as_ref().map_or(500, Response::status_code);
+    let status = answer.as_ref().map_or(500, Response::status);
     if let Err(error) = store.end(&entry.id, status).await {
         tracing::error!(%error, "the audit does not tell how a change ended");
     }

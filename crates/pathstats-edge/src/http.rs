@@ -3,6 +3,7 @@
 mod exchange;
 pub mod gzip;
 mod often;
+mod response;
 
 use futures_util::StreamExt;
 use pathstats_model::http::etag;
@@ -12,10 +13,11 @@ use serde::Serialize;
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
-use worker::{EncodeBody, Error, Request, Response, ResponseBody, Result, Stub};
+use worker::{Error, Request, ResponseBody, Result, Stub};
 
 pub use exchange::Exchange;
 pub use often::intern_often;
+pub use response::Response;
 
 use crate::telemetry::request_id;
 
@@ -28,22 +30,22 @@ const JSON: &str = "application/json; charset=utf-8";
 /// When the body does not serialise.
 pub fn json(status: u16, body: &impl Serialize) -> Result<Response> {
     let text = serde_json::to_string(body)?;
-    with_type(status, text.into_bytes(), JSON)
+    Ok(with_type(status, text.into_bytes(), JSON))
 }
 
 /// An error as `application/problem+json`.
 ///
 /// # Errors
 ///
-/// When the platform refuses the response.
+/// When it does not serialise.
 pub fn problem(problem: &Problem) -> Result<Response> {
     let text = serde_json::to_string(problem)?;
-    let response = with_type(problem.status, text.into_bytes(), PROBLEM_JSON)?;
+    let mut response = with_type(problem.status, text.into_bytes(), PROBLEM_JSON);
     if let Some(seconds) = problem.retry_after {
-        response.headers().set("Retry-After", &seconds.to_string())?;
+        response = response.with_header("Retry-After", seconds.to_string());
     }
     if let Some(challenge) = problem.challenge() {
-        response.headers().set("WWW-Authenticate", challenge)?;
+        response = response.with_header("WWW-Authenticate", challenge);
     }
     Ok(response)
 }
@@ -55,61 +57,52 @@ pub fn problem(problem: &Problem) -> Result<Response> {
 ///
 /// When the body does not serialise.
 pub fn json_with_tag(body: &impl Serialize) -> Result<Response> {
-    text_with_tag(serde_json::to_string(body)?)
+    Ok(text_with_tag(serde_json::to_string(body)?))
 }
 
 /// As [`json_with_tag`], of JSON that is written already.
-///
-/// # Errors
-///
-/// When the platform refuses the response.
-pub fn text_with_tag(json: String) -> Result<Response> {
+#[must_use]
+pub fn text_with_tag(json: String) -> Response {
     let tag = etag::of_body(json.as_bytes());
-    tagged(with_type(200, json.into_bytes(), JSON)?, &tag)
+    tagged(with_type(200, json.into_bytes(), JSON), tag)
 }
 
 /// An answer with a tag of its own, as of [`etag::of_version`]. The client may keep it, for itself, and must
 /// ask before it is used again.
-///
-/// # Errors
-///
-/// When the platform refuses a header.
-pub fn tagged(response: Response, tag: &str) -> Result<Response> {
-    response.headers().set("ETag", tag)?;
-    response.headers().set("Cache-Control", "private, no-cache")?;
-    Ok(response)
+#[must_use]
+pub fn tagged(response: Response, tag: String) -> Response {
+    response.with_header("ETag", tag).with_header("Cache-Control", "private, no-cache")
 }
 
 /// JSON as a file of gzip, and the tag that it has unpacked. [`Exchange::finish`] unpacks it for a client that
 /// does not take it.
-///
-/// # Errors
-///
-/// When the platform refuses the response.
-pub fn packed_json(body: ResponseBody, tag: &str) -> Result<Response> {
-    let response = Response::from_body(body)?.with_encode_body(EncodeBody::Manual);
-    let headers = response.headers();
-    headers.set("Content-Type", JSON)?;
-    headers.set("Content-Encoding", "gzip")?;
-    headers.set("Vary", "Accept-Encoding")?;
+#[must_use]
+pub fn packed_json(body: ResponseBody, tag: String) -> Response {
+    let response = Response::new(200, body)
+        .packed()
+        .with_header("Content-Type", JSON)
+        .with_header("Content-Encoding", "gzip")
+        .with_header("Vary", "Accept-Encoding");
     tagged(response, tag)
 }
 
 /// Text of this media type, of this moment.
-///
-/// # Errors
-///
-/// When the platform refuses the response.
-pub fn text(text: String, media_type: &str) -> Result<Response> {
+#[must_use]
+pub fn text(text: String, media_type: &'static str) -> Response {
     with_type(200, text.into_bytes(), media_type)
 }
 
-fn with_type(status: u16, body: Vec<u8>, content_type: &str) -> Result<Response> {
-    let response = Response::from_bytes(body)?.with_status(status);
-    response.headers().set("Content-Type", content_type)?;
-    response.headers().set("Cache-Control", "no-store")?;
-    response.headers().set("X-Content-Type-Options", "nosniff")?;
-    Ok(response)
+/// Bytes that a Worker of ours reads.
+#[must_use]
+pub fn bytes(bytes: Vec<u8>) -> Response {
+    Response::new(200, ResponseBody::Body(bytes)).with_header("Content-Type", "application/octet-stream")
+}
+
+fn with_type(status: u16, body: Vec<u8>, content_type: &'static str) -> Response {
+    Response::new(status, ResponseBody::Body(body))
+        .with_header("Content-Type", content_type)
+        .with_header("Cache-Control", "no-store")
+        .with_header("X-Content-Type-Options", "nosniff")
 }
 
 /// A body that was read.
@@ -150,13 +143,13 @@ pub async fn read_body(request: &mut Request, limit: usize) -> Result<Body> {
     Ok(Body::Bytes(bytes))
 }
 
-/// A response without a body, whose answer is a header.
+/// What an object answers whose answer is a header.
 ///
 /// # Errors
 ///
 /// When the platform refuses the header.
-pub fn with_header(name: &str, value: &str) -> Result<Response> {
-    let response = Response::empty()?;
+pub fn with_header(name: &str, value: &str) -> Result<worker::Response> {
+    let response = worker::Response::empty()?;
     response.headers().set(name, value)?;
     Ok(response)
 }

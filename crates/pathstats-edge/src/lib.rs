@@ -14,6 +14,7 @@ pub mod audit_store;
 pub mod bindings;
 pub mod budget_calls;
 pub mod budget_store;
+pub mod cache;
 pub mod capacity_store;
 pub mod clock;
 pub mod counted_as;

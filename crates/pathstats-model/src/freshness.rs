@@ -46,58 +46,10 @@ pub fn cache_use(cached_at_ms: Option<i64>, now_ms: i64, fresh_for_ms: i64) -> C
     }
 }
 
-/// So many copies in a row that were gone at once mean that a cache keeps nothing.
-const LOST_IN_A_ROW: u32 = 20;
-
-/// A copy that is gone sooner than this was never kept: an eviction takes longer, mostly.
-const KEPT_FOR_MS: i64 = 10_000;
-
-/// How often a cache that keeps nothing is given a copy all the same.
-const TRIED_EVERY_MS: i64 = 60_000;
-
-/// What an instance saw of its location's cache. On `workers.dev` and behind Access the cache takes every copy and keeps
-/// none, and a copy behind each answer would be work for nothing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Keeping {
-    /// When a copy was written last, milliseconds since the epoch.
-    written_ms: Option<i64>,
-    /// That copy was looked for already.
-    looked: bool,
-    /// Copies in a row that were gone at once.
-    lost: u32,
-}
-
-impl Keeping {
-    /// Nothing was seen yet.
-    pub const NEW: Self = Self { written_ms: None, looked: false, lost: 0 };
-
-    /// A copy was written, as of when that was done.
-    pub fn written(&mut self, now_ms: i64) {
-        (self.written_ms, self.looked) = (Some(now_ms), false);
-    }
-
-    /// A copy was there.
-    pub fn found(&mut self) {
-        self.lost = 0;
-    }
-
-    /// No copy was there when it was asked for at `asked_ms`. Asked before the last one was written, that says nothing of
-    /// that.
-    pub fn missed(&mut self, asked_ms: i64) {
-        let age_ms = self.written_ms.map(|at| asked_ms - at);
-        if !self.looked && age_ms.is_some_and(|age| 0 < age && age < KEPT_FOR_MS) {
-            self.looked = true;
-            self.lost = (self.lost + 1).min(LOST_IN_A_ROW);
-        }
-    }
-
-    /// Whether a copy is worth writing: the cache keeps some, or it is time to try whether it does now.
-    #[must_use]
-    pub fn is_worth_writing(&self, now_ms: i64) -> bool {
-        let keeps = self.lost < LOST_IN_A_ROW;
-        keeps || self.written_ms.is_none_or(|at| !(0..TRIED_EVERY_MS).contains(&(now_ms - at)))
-    }
-}
+/// How often an instance writes the same snapshot to the cache, milliseconds. Readers who come at once while there is no
+/// copy write one, and not one each; and where the cache keeps none, as on `workers.dev` and behind Access, little is
+/// written for nothing. A copy that is lost sooner is written again by who comes later.
+const SAME_COPY_EVERY_MS: i64 = 1_000;
 
 /// What a cached copy of a snapshot says of it, beside its bytes: `1730956800000 7 1730956799000`. A snapshot that is
 /// known by this is not read again.
@@ -109,6 +61,18 @@ pub struct CopyLabel {
     pub version: u64,
     /// When the snapshot was made, milliseconds since the epoch.
     pub updated_at_ms: i64,
+}
+
+impl CopyLabel {
+    /// Whether the copy is worth writing, after the one that this instance wrote last: it is of another snapshot, or some
+    /// time has gone by. A clock that went back keeps none from being written.
+    #[must_use]
+    pub fn is_due_after(&self, last: Option<Self>) -> bool {
+        last.is_none_or(|last| {
+            (last.version, last.updated_at_ms) != (self.version, self.updated_at_ms)
+                || !(0..SAME_COPY_EVERY_MS).contains(&(self.cached_at_ms - last.cached_at_ms))
+        })
+    }
 }
 
 impl fmt::Display for CopyLabel {
@@ -173,59 +137,20 @@ mod tests {
         assert_eq!(cache_use(Some(200), 100, 30), CacheUse::Stale);
     }
 
-    /// As many copies as these are written and looked for 5 ms later, each 10 ms after the one before.
-    fn lose(keeping: &mut Keeping, copies: u32, from_ms: i64) -> i64 {
-        (0..copies).fold(from_ms, |now, _| {
-            assert!(keeping.is_worth_writing(now));
-            keeping.written(now);
-            keeping.missed(now + 5);
-            now + 10
-        })
-    }
-
     #[test]
-    fn a_cache_that_keeps_nothing_is_tried_once_a_minute() {
-        let mut keeping = Keeping::NEW;
-        let now = lose(&mut keeping, LOST_IN_A_ROW, 1_000);
-        let last = now - 10;
-        assert!(!keeping.is_worth_writing(now));
-        assert!(!keeping.is_worth_writing(last + TRIED_EVERY_MS - 1));
-        let now = lose(&mut keeping, 1, last + TRIED_EVERY_MS);
-        assert!(!keeping.is_worth_writing(now), "the try was lost too");
-        assert!(keeping.is_worth_writing(0), "a clock that went back does not keep it from being tried");
-        keeping.written(now + TRIED_EVERY_MS);
-        keeping.found();
-        lose(&mut keeping, LOST_IN_A_ROW, now + TRIED_EVERY_MS + 10);
-    }
-
-    #[test]
-    fn one_copy_that_is_found_is_enough_to_go_on() {
-        let mut keeping = Keeping::NEW;
-        let now = lose(&mut keeping, LOST_IN_A_ROW - 1, 1_000);
-        keeping.found();
-        let now = lose(&mut keeping, LOST_IN_A_ROW - 1, now);
-        assert!(keeping.is_worth_writing(now));
-    }
-
-    #[test]
-    fn what_says_nothing_of_the_last_copy_is_no_loss() {
-        let mut keeping = Keeping::NEW;
-        for at in 0..100 {
-            let at = at * 100_000;
-            keeping.missed(at);
-            keeping.written(at + 10);
-            // Asked before it was written, or in the same millisecond, and long after.
-            for asked in [at, at + 10, at + 10 + KEPT_FOR_MS] {
-                keeping.missed(asked);
-            }
+    fn the_same_snapshot_is_written_once_a_second() {
+        let of = |cached_at_ms, version, updated_at_ms| CopyLabel { cached_at_ms, version, updated_at_ms };
+        let last = Some(of(10_000, 7, 9_000));
+        assert!(of(10_000, 7, 9_000).is_due_after(None));
+        for at in [10_000, 10_999] {
+            assert!(!of(at, 7, 9_000).is_due_after(last), "{at}");
         }
-        assert_eq!(keeping.lost, 0);
-        // Many readers who look for the same copy lose one.
-        keeping.written(20_000_000);
-        for reader in 1..100 {
-            keeping.missed(20_000_000 + reader);
+        for at in [11_000, 9_999, 0] {
+            assert!(of(at, 7, 9_000).is_due_after(last), "{at}");
         }
-        assert_eq!(keeping.lost, 1);
+        for other in [of(10_001, 8, 9_000), of(10_001, 6, 9_000), of(10_001, 7, 9_001)] {
+            assert!(other.is_due_after(last), "another snapshot: {other}");
+        }
     }
 
     #[test]

@@ -1,10 +1,11 @@
 //! `GET /admin/health` and `GET /admin/metrics`: every check, with its limits.
 
 use pathstats_edge::clock::now_ms;
-use pathstats_edge::{health_sources, http};
+use pathstats_edge::health_sources;
+use pathstats_edge::http::{self, Response};
 use pathstats_model::exposition::{exposition, media_type};
 use pathstats_model::health::assess;
-use worker::{Env, Error, Response, Result};
+use worker::{Env, Error, Result};
 
 /// Asks all sources and judges. It is 200 however it stands: the answer says.
 pub async fn answer(env: &Env) -> Result<Response> {
@@ -16,5 +17,5 @@ pub async fn answer(env: &Env) -> Result<Response> {
 pub async fn metrics(accept: &str, env: &Env) -> Result<Response> {
     let report = assess(health_sources::look(env).await, now_ms());
     let text = exposition(&report).map_err(|error| Error::RustError(error.to_string()))?;
-    http::text(text, media_type(accept))
+    Ok(http::text(text, media_type(accept)))
 }

@@ -4,7 +4,7 @@ use pathstats_edge::alert_run;
 use pathstats_edge::alert_store::AlertStore;
 use pathstats_edge::bindings::{EnvVariables, D1};
 use pathstats_edge::clock::now_ms;
-use pathstats_edge::http::{self, read_body, Body};
+use pathstats_edge::http::{self, read_body, Body, Response};
 use pathstats_edge::webhook::Webhook;
 use pathstats_model::access::Identity;
 use pathstats_model::alerts::answers::{AlertTest, AlertsAnswer, HistoryQuery, Unsilenced};
@@ -15,7 +15,7 @@ use pathstats_model::alerts::silence::{ShownSilence, SilenceOrder, UnsilenceOrde
 use pathstats_model::api::given::Given;
 use pathstats_model::config::ConfigError;
 use pathstats_model::problem::Problem;
-use worker::{Env, Request, Response, Result};
+use worker::{Env, Request, Result};
 
 fn config(env: &Env) -> core::result::Result<AlertConfig, ConfigError> {
     AlertConfig::from_variables(&EnvVariables(env))

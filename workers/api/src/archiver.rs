@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use pathstats_edge::bindings::ARCHIVER;
 use pathstats_edge::clock::within;
-use pathstats_edge::http::{self, read_body, Body};
+use pathstats_edge::http::{self, read_body, Body, Response};
 use pathstats_edge::telemetry;
 use pathstats_model::api::operations::{Operation, Verb};
 use pathstats_model::http::request_id::REQUEST_ID;
 use pathstats_model::problem::{Problem, PROBLEM_JSON};
 use wasm_bindgen::JsValue;
-use worker::{Env, Headers, Method, Request, RequestInit, Response, Result};
+use worker::{Env, Error, Headers, Method, Request, RequestInit, Result};
 
 /// Most bytes of an order.
 const MAX_BODY_BYTES: usize = 1_000;
@@ -45,11 +45,12 @@ pub async fn forward(mut request: Request, env: &Env, operation: &Operation) -> 
     }
     let limit = if operation.method == Verb::Post { ORDER_LIMIT } else { READ_LIMIT };
     let request = Request::new_with_init(request.url()?.as_str(), &init)?;
-    let asked = async { env.service(ARCHIVER)?.fetch_request(request).await };
+    let asked =
+        async { Ok::<_, Error>(Response::from(env.service(ARCHIVER)?.fetch_request(request).await?)) };
     match within(limit, asked).await {
-        Some(Ok(response)) if is_its_own(&response)? => Ok(response),
+        Some(Ok(response)) if is_its_own(&response) => Ok(response),
         Some(Ok(response)) => {
-            let status = response.status_code();
+            let status = response.status();
             tracing::error!(status, "what answers for the archiver is not it");
             http::problem(&Problem::unreachable("archiver"))
         }
@@ -62,7 +63,7 @@ pub async fn forward(mut request: Request, env: &Env, operation: &Operation) -> 
 }
 
 /// Whether an answer is the archiver's: it has none of status 500 and above that is no problem of its own.
-fn is_its_own(response: &Response) -> Result<bool> {
-    let content_type = response.headers().get("Content-Type")?.unwrap_or_default();
-    Ok(response.status_code() < 500 || content_type.starts_with(PROBLEM_JSON))
+fn is_its_own(response: &Response) -> bool {
+    response.status() < 500
+        || response.header("Content-Type").is_some_and(|media_type| media_type.starts_with(PROBLEM_JSON))
 }

@@ -2,11 +2,11 @@
 
 use pathstats_edge::audit_store::AuditStore;
 use pathstats_edge::bindings::D1;
-use pathstats_edge::http;
+use pathstats_edge::http::{self, Response};
 use pathstats_model::api::given::Given;
 use pathstats_model::audit::{AuditList, AuditQuery};
 use pathstats_model::problem::Problem;
-use worker::{Env, Response, Result};
+use worker::{Env, Result};
 
 /// Newest first.
 pub async fn answer(given: &Given, env: &Env) -> Result<Response> {

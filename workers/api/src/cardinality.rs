@@ -2,12 +2,12 @@
 
 use pathstats_edge::budget_store::BudgetStore;
 use pathstats_edge::clock::now_ms;
-use pathstats_edge::http;
+use pathstats_edge::http::{self, Response};
 use pathstats_model::api::given::Given;
 use pathstats_model::budget::report::{CardinalityReport, MAX_HOURS};
 use pathstats_model::problem::Problem;
 use pathstats_model::HourBucket;
-use worker::{Env, Response, Result};
+use worker::{Env, Result};
 
 /// The hours, newest first.
 pub async fn answer(given: &Given, env: &Env) -> Result<Response> {

@@ -3,14 +3,14 @@
 use pathstats_edge::bindings::D1;
 use pathstats_edge::clock::now_ms;
 use pathstats_edge::databases::every;
-use pathstats_edge::http;
+use pathstats_edge::http::{self, Response};
 use pathstats_edge::layout_store::LayoutStore;
 use pathstats_edge::usage_store::UsageStore;
 use pathstats_model::api::given::Given;
 use pathstats_model::api::period::{Hours, Period};
 use pathstats_model::cost::report::{CostReport, MeteredHours};
 use pathstats_model::problem::Problem;
-use worker::{Env, Response, Result};
+use worker::{Env, Result};
 
 /// What was counted, in the first database, and what all of them hold.
 async fn metered(hours: Hours, env: &Env) -> Result<MeteredHours> {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use pathstats_edge::bindings::{CONSUMER, D1};
 use pathstats_edge::clock::now_ms;
-use pathstats_edge::http::{self, post, read_body, Body};
+use pathstats_edge::http::{self, post, read_body, Body, Response};
 use pathstats_edge::letter_store::D1LetterStore;
 use pathstats_edge::worker_call::answered;
 use pathstats_model::api::given::Given;
@@ -15,7 +15,7 @@ use pathstats_model::dead_letters::{
 use pathstats_model::problem::Problem;
 use serde::de::DeserializeOwned;
 use serde::Serialize;
-use worker::{Env, Request, Response, Result};
+use worker::{Env, Request, Result};
 
 /// A page of letters, with how many there are of each reason.
 pub async fn list(given: &Given, env: &Env) -> Result<Response> {

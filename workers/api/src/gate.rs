@@ -6,7 +6,7 @@ use pathstats_edge::access;
 use pathstats_edge::audit_store::{audited, AuditStore};
 use pathstats_edge::bindings::D1;
 use pathstats_edge::clock::now_ms;
-use pathstats_edge::http::{self, read_body, Body};
+use pathstats_edge::http::{self, read_body, Body, Response};
 use pathstats_edge::random::random_bits;
 use pathstats_model::access::Identity;
 use pathstats_model::api::operations::Operation;
@@ -14,7 +14,7 @@ use pathstats_model::audit::{target, AuditEntry};
 use pathstats_model::dead_letters::MAX_ORDER_BYTES;
 use pathstats_model::problem::Problem;
 use wasm_bindgen::JsValue;
-use worker::{Env, Request, RequestInit, Response, Result};
+use worker::{Env, Request, RequestInit, Result};
 
 /// Most bytes of a body that changes something: no order is longer than one of a hundred dead letters.
 const MAX_BODY_BYTES: usize = MAX_ORDER_BYTES;

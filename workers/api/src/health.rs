@@ -3,12 +3,12 @@
 use futures_util::future::join;
 use pathstats_edge::bindings::KV;
 use pathstats_edge::clock::now_ms;
-use pathstats_edge::http;
+use pathstats_edge::http::{self, Response};
 use pathstats_edge::snapshot_store::SnapshotStore;
 use pathstats_model::api::liveness::Health;
 use pathstats_model::freshness::staleness_seconds;
 use pathstats_model::problem::Problem;
-use worker::{Env, Response, Result};
+use worker::{Env, Result};
 
 /// 200 while KV can be read, else 503.
 pub async fn answer(env: &Env) -> Result<Response> {

@@ -1,13 +1,14 @@
 //! `GET /admin/ledger`: whether all that was received is accounted for.
 
 use pathstats_edge::clock::now_ms;
+use pathstats_edge::health_sources;
+use pathstats_edge::http::{self, Response};
 use pathstats_edge::ledger::Ledger;
-use pathstats_edge::{health_sources, http};
 use pathstats_model::api::given::Given;
 use pathstats_model::completeness::answers::{LedgerAnswer, LedgerQuery};
 use pathstats_model::completeness::settled::watermark;
 use pathstats_model::problem::Problem;
-use worker::{Env, Response, Result};
+use worker::{Env, Result};
 
 /// The hours of a range. What waits is asked first: what comes behind that is past the watermark.
 pub async fn answer(given: &Given, env: &Env) -> Result<Response> {

@@ -41,7 +41,7 @@ mod tiers;
 
 use pathstats_edge::bindings::counted_as;
 use pathstats_edge::clock::now_ms;
-use pathstats_edge::http::{self, Exchange};
+use pathstats_edge::http::{self, Exchange, Response};
 use pathstats_edge::{microtasks, telemetry, usage};
 use pathstats_model::access::Identity;
 use pathstats_model::api::given::Given;
@@ -52,7 +52,7 @@ use pathstats_model::cost::Operation as Billed;
 use pathstats_model::event::cut;
 use pathstats_model::http::cors::Cors;
 use pathstats_model::problem::Problem;
-use worker::{event, Context, Env, Request, Response, Result, ScheduleContext, ScheduledEvent, Url};
+use worker::{event, Context, Env, Request, Result, ScheduleContext, ScheduledEvent, Url};
 
 /// An instance begins.
 #[event(start)]
@@ -79,18 +79,16 @@ async fn fetch(request: Request, env: Env, context: Context) -> Result<Response>
             ));
         }
     };
-    // The method as it came: `Request::method` takes one that it does not know for a `GET`.
-    let (method, path, began) = (request.inner().method(), request.path(), now_ms());
+    let (path, began) = (request.path(), now_ms());
     let work = async {
         let config = settings::config(&env);
-        let response =
-            answer(&exchange, &method, request, &env, &context, &config).await.or_else(|error| {
-                tracing::error!(%error, "a request failed");
-                http::problem(&Problem::new(500, "internal", "Something went wrong here", "try again later"))
-            })?;
-        let (status, milliseconds) = (response.status_code(), now_ms() - began);
+        let response = answer(&exchange, request, &env, &context, &config).await.or_else(|error| {
+            tracing::error!(%error, "a request failed");
+            http::problem(&Problem::new(500, "internal", "Something went wrong here", "try again later"))
+        })?;
+        let (status, milliseconds) = (response.status(), now_ms() - began);
         tracing::debug!(
-            method = method.as_str(),
+            method = exchange.method(),
             path = cut(&path, 200),
             status,
             milliseconds,
@@ -120,7 +118,6 @@ async fn scheduled(event: ScheduledEvent, env: Env, _context: ScheduleContext) {
 
 async fn answer(
     exchange: &Exchange,
-    method: &str,
     request: Request,
     env: &Env,
     context: &Context,
@@ -136,12 +133,10 @@ async fn answer(
     if let Some(response) = exchange.preflight(&config.cors)? {
         return Ok(response);
     }
-    let (url, path) = (exchange.url(), request.path());
+    let (method, url, path) = (exchange.method(), exchange.url(), request.path());
     let found = find(method, &path);
     if let Found::OtherMethod(allowed) = found {
-        let response = http::problem(&Problem::method(method, allowed))?;
-        response.headers().set("Allow", allowed)?;
-        return Ok(response);
+        return Ok(http::problem(&Problem::method(method, allowed))?.with_header("Allow", allowed));
     }
     if let Found::Operation(operation @ Operation { access: Access::Open, .. }) = found {
         return operate(operation, url, request, None, env, context, config).await;
@@ -189,7 +184,7 @@ async fn operate(
             Some(identity) => http::json_with_tag(&Session::new(identity, config, env!("CARGO_PKG_VERSION"))),
             None => http::problem(&Problem::not_found(operation.path)),
         },
-        OperationId::OpenApi => openapi::answer(),
+        OperationId::OpenApi => Ok(openapi::answer()),
         OperationId::Paths => paths::answer(&given, env, context, config).await,
         OperationId::PathStats => {
             stats::answer(&given, url.query().unwrap_or_default(), env, context, config).await

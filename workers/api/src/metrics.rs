@@ -3,7 +3,7 @@
 use pathstats_edge::answer_cache::KeptAnswer;
 use pathstats_edge::clock::now_ms;
 use pathstats_edge::databases::Databases;
-use pathstats_edge::http;
+use pathstats_edge::http::{self, Response};
 use pathstats_edge::path_sums::PathSums;
 use pathstats_edge::series_store::{Of, SeriesStore};
 use pathstats_edge::totals::Detail;
@@ -19,7 +19,7 @@ use pathstats_model::hour::{iso_time, HourBucket};
 use pathstats_model::problem::Problem;
 use pathstats_model::snapshot::hours;
 use pathstats_model::PathHourStats;
-use worker::{Context, Env, Response, Result};
+use worker::{Context, Env, Result};
 
 use crate::stats::{compares, kept_or_made, series};
 use crate::tiers;

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use pathstats_edge::analytics;
 use pathstats_edge::answer_cache::{recall, remember};
 use pathstats_edge::clock::now_ms;
-use pathstats_edge::http;
+use pathstats_edge::http::{self, Response};
 use pathstats_model::analytics::DataPoint;
 use pathstats_model::api::answers::{Accuracy, PathsAnswer};
 use pathstats_model::api::given::Given;
@@ -19,7 +19,7 @@ use pathstats_model::limits::SNAPSHOT_PATHS;
 use pathstats_model::problem::Problem;
 use pathstats_model::recent::Recent;
 use pathstats_model::snapshot::{Snapshot, Sort};
-use worker::{Context, Env, Response, ResponseBody, Result};
+use worker::{Context, Env, ResponseBody, Result};
 
 use crate::tiers;
 
@@ -38,7 +38,7 @@ pub async fn answer(given: &Given, env: &Env, context: &Context, config: &ApiCon
     };
     let question = format!("{} {:?}", parameters.limit, parameters.sort);
     if !parameters.refresh {
-        if let Some(response) = recall(&question)? {
+        if let Some(response) = recall(&question) {
             return Ok(response);
         }
     }
@@ -65,7 +65,7 @@ pub async fn answer(given: &Given, env: &Env, context: &Context, config: &ApiCon
     if let Some(until_ms) = until_ms {
         remember(&question, &packed, &tag, until_ms);
     }
-    http::packed_json(ResponseBody::Body(packed), &tag)
+    Ok(http::packed_json(ResponseBody::Body(packed), tag))
 }
 
 /// Questions whose paths this isolate keeps packed.

@@ -6,7 +6,7 @@ use pathstats_edge::at_once::all_at_once;
 use pathstats_edge::bindings::{EnvVariables, ARCHIVER, CONSUMER, D1};
 use pathstats_edge::clock::now_ms;
 use pathstats_edge::databases::{binding, bound, every};
-use pathstats_edge::http::{self, post, read_body, Body};
+use pathstats_edge::http::{self, post, read_body, Body, Response};
 use pathstats_edge::layout_store::LayoutStore;
 use pathstats_edge::queues;
 use pathstats_edge::worker_call::answered;
@@ -16,7 +16,7 @@ use pathstats_model::problem::Problem;
 use pathstats_model::sharding::{
     Bound, ReshardOrder, Resharded, Shard, ShardingReport, BOUND_PATH, MAX_ORDER_BYTES, MAX_SHARDS,
 };
-use worker::{Env, Request, Response, Result};
+use worker::{Env, Request, Result};
 
 /// How long another Worker may take to count its bindings.
 const BOUND_LIMIT: Duration = Duration::from_secs(10);

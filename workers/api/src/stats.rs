@@ -5,8 +5,9 @@ use core::future::Future;
 use pathstats_edge::answer_cache::KeptAnswer;
 use pathstats_edge::clock::now_ms;
 use pathstats_edge::databases::Databases;
+use pathstats_edge::http::{self, Response};
 use pathstats_edge::series_store::{Of, SeriesStore};
-use pathstats_edge::{http, telemetry};
+use pathstats_edge::telemetry;
 use pathstats_model::api::answers::{Filters, StatsAnswer};
 use pathstats_model::api::given::Given;
 use pathstats_model::api::period::Period;
@@ -18,7 +19,7 @@ use pathstats_model::http::etag::of_body;
 use pathstats_model::problem::Problem;
 use pathstats_model::PathHourStats;
 use serde::Serialize;
-use worker::{Context, Env, Response, ResponseBody, Result};
+use worker::{Context, Env, ResponseBody, Result};
 
 struct Parameters {
     path: String,
@@ -86,12 +87,13 @@ pub async fn kept_or_made<T: Serialize>(
     };
     let text = serde_json::to_string(&answer)?;
     let Some(rest) = text.strip_prefix(FROM_D1) else {
-        return http::text_with_tag(text);
+        return Ok(http::text_with_tag(text));
     };
     let packed = http::gzip::pack(rest.as_bytes()).await?;
     // Where it came from makes it no other answer. A series of ninety days is ten times as long unpacked.
     let tag = of_body(packed.deflated());
-    let response = http::packed_json(ResponseBody::Body(packed.beginning_with(FROM_D1.as_bytes())), &tag)?;
+    let response =
+        http::packed_json(ResponseBody::Body(packed.beginning_with(FROM_D1.as_bytes())), tag.clone());
     context.wait_until(telemetry::behind_request(async move {
         kept.put(packed.beginning_with(FROM_CACHE.as_bytes()), &tag).await;
     }));

@@ -1,27 +1,28 @@
 //! The three tiers that a snapshot is read from.
 
+use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use pathstats_edge::answer_cache::{keeping, saw};
 use pathstats_edge::bindings::{KV, SNAPSHOT_DO, SNAPSHOT_OBJECT};
+use pathstats_edge::cache;
 use pathstats_edge::clock::now_ms;
 use pathstats_edge::databases::Databases;
-use pathstats_edge::http::{self, post};
+use pathstats_edge::http::{self, post, Response};
 use pathstats_edge::snapshot_build::build;
 use pathstats_edge::snapshot_store::{know, known, SnapshotStore, StoredSnapshot};
 use pathstats_edge::telemetry;
 use pathstats_model::calls::SNAPSHOT_PATH;
-use pathstats_model::freshness::{cache_use, CacheUse, CopyLabel, DataSource, Keeping};
+use pathstats_model::freshness::{cache_use, CacheUse, CopyLabel, DataSource};
 use pathstats_model::snapshot::{next_version, SnapshotReason, SnapshotState};
-use worker::{Cache, Context, Delay, Env, Response, Result};
+use worker::{Context, Delay, Env, ResponseBody, Result};
 
 /// The cache's key. Never fetched: a name of ours.
 const CACHE_KEY: &str = "https://pathstats.internal/snapshot";
 
-/// How long the cache keeps a copy, in seconds. Long past its freshness, so that an expired copy
-/// can be answered while it is refreshed.
-const CACHE_KEEPS_SECONDS: u32 = 3_600;
+/// How long the cache keeps a copy: an hour. Long past its freshness, so that an expired copy can be answered while it is
+/// refreshed.
+const CACHE_KEEPS: &str = "public, max-age=3600";
 
 /// How often, and how far apart, a forced refresh looks for the new snapshot: a rebuild comes within
 /// ten seconds, and work behind an answer may take thirty.
@@ -32,7 +33,12 @@ const REFRESH_PAUSE: Duration = Duration::from_millis(500);
 const COPY: &str = "X-Pathstats-Copy";
 
 /// What is handed over whenever a copy is read or written.
-pub const WORDS: [&str; 2] = [CACHE_KEY, COPY];
+pub const WORDS: [&str; 3] = [CACHE_KEEPS, CACHE_KEY, COPY];
+
+thread_local! {
+    /// The copy that this instance wrote last.
+    static LAST_COPY: Cell<Option<CopyLabel>> = const { Cell::new(None) };
+}
 
 /// A snapshot, and where it was found.
 #[derive(Debug)]
@@ -65,9 +71,14 @@ pub async fn find(env: &Env, context: &Context, fresh_for_ms: i64, refresh: bool
         }
         _ => {
             let (snapshot, source) = below_cache(env).await?;
-            let (env, copy) = (env.clone(), Rc::clone(&snapshot));
-            // Dying there, the next reader comes here again.
-            context.wait_until(telemetry::behind_request(async move { keep(&env, &copy, source).await }));
+            let copy = due_copy(&snapshot);
+            if copy.is_some() || source == DataSource::D1 {
+                let (env, snapshot) = (env.clone(), Rc::clone(&snapshot));
+                // Dying there, the next reader comes here again.
+                context.wait_until(telemetry::behind_request(async move {
+                    keep(&env, &snapshot, source, copy).await;
+                }));
+            }
             Found { snapshot, source, stale: false, fresh_until_ms: None }
         }
     };
@@ -96,14 +107,14 @@ async fn below_cache(env: &Env) -> Result<(Rc<StoredSnapshot>, DataSource)> {
 }
 
 /// Writes what was found to the tiers above. Should one refuse, that is told, and the answer still stands.
-async fn keep(env: &Env, snapshot: &StoredSnapshot, source: DataSource) {
+async fn keep(env: &Env, snapshot: &StoredSnapshot, source: DataSource, copy: Option<CopyLabel>) {
     if source == DataSource::D1 {
         let written = async { SnapshotStore::new(env.kv(KV)?).publish(snapshot, None).await };
         if let Err(error) = written.await {
             tracing::warn!(%error, "the snapshot was not written to KV");
         }
     }
-    write_cache_or_warn(snapshot).await;
+    write_cache_or_warn(copy, snapshot).await;
 }
 
 /// Brings the cache up to date. When a reader forced it, with the snapshot that is made for that: an old one must not
@@ -111,16 +122,16 @@ async fn keep(env: &Env, snapshot: &StoredSnapshot, source: DataSource) {
 async fn refresh_behind(env: &Env, answered: &StoredSnapshot, forced: bool) -> Result<()> {
     if forced {
         if let Some(newer) = rebuilt(env, answered.version).await? {
-            write_cache_or_warn(&newer).await;
+            write_cache_or_warn(due_copy(&newer), &newer).await;
         }
         return Ok(());
     }
     let (snapshot, source) = below_cache(env).await?;
     // For about a minute KV may show an older pointer here than one that was seen already.
     if snapshot.version < answered.version {
-        write_cache_or_warn(answered).await;
+        write_cache_or_warn(due_copy(answered), answered).await;
     } else {
-        keep(env, &snapshot, source).await;
+        keep(env, &snapshot, source, due_copy(&snapshot)).await;
     }
     Ok(())
 }
@@ -148,43 +159,43 @@ async fn rebuilt(env: &Env, answered: u64) -> Result<Option<Rc<StoredSnapshot>>>
 }
 
 async fn read_cache() -> Result<Option<(i64, Rc<StoredSnapshot>)>> {
-    let asked_ms = now_ms();
-    let Some(copy) = Cache::default().get(CACHE_KEY, true).await? else {
-        saw(|cache| cache.missed(asked_ms));
-        return Ok(None);
-    };
-    saw(Keeping::found);
+    let Some(copy) = cache::find(CACHE_KEY).await? else { return Ok(None) };
     // A copy of another release that does not read is no copy.
-    let label = copy.headers().get(COPY)?.and_then(|text| text.parse::<CopyLabel>().ok());
+    let label = copy.header(COPY).and_then(|text| text.parse::<CopyLabel>().ok());
     let Some(CopyLabel { cached_at_ms, version, updated_at_ms }) = label else { return Ok(None) };
     if let Some(snapshot) = known(version, updated_at_ms) {
         return Ok(Some((cached_at_ms, snapshot)));
     }
-    let text = Response::from_body(http::gzip::unpack(copy.into_parts().1)?)?.text().await?;
+    let text = worker::Response::from_body(http::gzip::unpack(copy.into_body())?)?.text().await?;
     Ok(StoredSnapshot::from_text(text).ok().map(|snapshot| (cached_at_ms, know(snapshot))))
 }
 
-/// Writes a copy, unless the cache keeps nothing.
-async fn write_cache_or_warn(snapshot: &StoredSnapshot) {
-    if !keeping().is_worth_writing(now_ms()) {
-        return;
+/// What is to be written on a copy, unless this instance wrote or writes the same.
+///
+/// Said before the copy is there: who comes meanwhile writes none. Dying before it is, the instance's memory is gone too,
+/// and the next reader writes it; refused, whoever comes a second later does.
+fn due_copy(snapshot: &StoredSnapshot) -> Option<CopyLabel> {
+    let label =
+        CopyLabel { cached_at_ms: now_ms(), version: snapshot.version, updated_at_ms: snapshot.updated_at };
+    if !label.is_due_after(LAST_COPY.get()) {
+        return None;
     }
+    LAST_COPY.set(Some(label));
+    Some(label)
+}
+
+/// Writes a copy, if one is due.
+async fn write_cache_or_warn(copy: Option<CopyLabel>, snapshot: &StoredSnapshot) {
+    let Some(label) = copy else { return };
     let written = async {
         // Without `Content-Encoding`: the bytes are kept as they are, whatever the cache makes of that.
-        let response = Response::from_bytes(snapshot.packed().await?.to_vec())?;
-        let headers = response.headers();
-        let label = CopyLabel {
-            cached_at_ms: now_ms(),
-            version: snapshot.version,
-            updated_at_ms: snapshot.updated_at,
-        };
-        headers.set("Cache-Control", &format!("public, max-age={CACHE_KEEPS_SECONDS}"))?;
-        headers.set(COPY, &label.to_string())?;
-        Cache::default().put(CACHE_KEY, response).await
+        let copy = Response::new(200, ResponseBody::Body(snapshot.packed().await?.to_vec()))
+            .with_header("Cache-Control", CACHE_KEEPS)
+            .with_header(COPY, label.to_string());
+        // Two writers at once are one copy, the later one's.
+        cache::keep(CACHE_KEY, copy).await
     };
-    match written.await {
-        // Dying before this, the copy lies there and is found. Two writers at once are one copy, the later one's.
-        Ok(()) => saw(|cache| cache.written(now_ms())),
-        Err(error) => tracing::warn!(%error, "the cache was not written"),
+    if let Err(error) = written.await {
+        tracing::warn!(%error, "the cache was not written");
     }
 }

@@ -6,7 +6,7 @@ use pathstats_edge::bindings::EnvVariables;
 use pathstats_edge::capacity_store::CapacityStore;
 use pathstats_edge::clock::now_ms;
 use pathstats_edge::databases::{binding, every, Databases};
-use pathstats_edge::http;
+use pathstats_edge::http::{self, Response};
 use pathstats_model::capacity::{
     decide, level, limit_bytes, sampled_at, used_ratio, CapacityDecision, CapacityLevel, CapacityReport,
     Sample,
@@ -15,7 +15,7 @@ use pathstats_model::config::ConfigError;
 use pathstats_model::problem::Problem;
 use pathstats_model::retention::day;
 use pathstats_model::sharding::{Shard, MAX_SHARDS};
-use worker::{Env, Error, Response, Result};
+use worker::{Env, Error, Result};
 
 /// What is known at one moment.
 struct Seen {

@@ -24,7 +24,8 @@ mod status;
 
 use pathstats_edge::bindings::{counted_as, EnvVariables};
 use pathstats_edge::databases::bound;
-use pathstats_edge::{http, microtasks, telemetry, usage};
+use pathstats_edge::http::{self, Response};
+use pathstats_edge::{microtasks, telemetry, usage};
 use pathstats_model::capacity::CapacityDecision;
 use pathstats_model::cost::Operation;
 use pathstats_model::health::ARCHIVER_STATE_PATH;
@@ -32,7 +33,7 @@ use pathstats_model::http::request_id::REQUEST_ID;
 use pathstats_model::problem::Problem;
 use pathstats_model::retention::RetentionConfig;
 use pathstats_model::sharding::{Bound, BOUND_PATH};
-use worker::{event, Context, Env, Method, Request, Response, Result, ScheduleContext, ScheduledEvent};
+use worker::{event, Context, Env, Method, Request, Result, ScheduleContext, ScheduledEvent};
 
 /// The cron of every night.
 const NIGHTLY_CRON: &str = "0 2 * * *";

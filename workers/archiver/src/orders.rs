@@ -9,13 +9,13 @@ use pathstats_edge::analytics;
 use pathstats_edge::archive_store::ArchiveStore;
 use pathstats_edge::clock::now_ms;
 use pathstats_edge::databases::bound;
-use pathstats_edge::http::{self, read_body, Body};
+use pathstats_edge::http::{self, read_body, Body, Response};
 use pathstats_edge::telemetry;
 use pathstats_model::analytics::{ArchiveRun, DataPoint, RunEnd};
 use pathstats_model::hour::{iso_time, EventDate};
 use pathstats_model::limits::MAX_FUTURE_MS;
 use pathstats_model::problem::Problem;
-use worker::{Context, Env, Request, Response, Result};
+use worker::{Context, Env, Request, Result};
 
 use crate::nightly::SETTLING_MS;
 use crate::settings::store;

@@ -11,12 +11,13 @@ use pathstats_archive::record::{DayRecord, FileRecord};
 use pathstats_archive::store::{Batch, Store};
 use pathstats_edge::archive_store::{ArchiveStore, Refusal};
 use pathstats_edge::clock::now_ms;
-use pathstats_edge::{http, usage};
+use pathstats_edge::http::{self, Response};
+use pathstats_edge::usage;
 use pathstats_model::cost::Operation;
 use pathstats_model::hour::EventDate;
 use pathstats_model::problem::Problem;
 use pathstats_model::EventId;
-use worker::{Env, Error, Range, Request, Response, Result};
+use worker::{Env, Error, Range, Request, Result};
 
 use crate::settings::store;
 
@@ -104,9 +105,8 @@ async fn download(request: &Request, library: &Shelves) -> Result<Prepared<Respo
         ByteRange::Beyond => {
             let detail = format!("{name} has {} bytes", file.bytes);
             let problem = Problem::new(416, "no_such_bytes", "The file has no such bytes", detail);
-            let response = http::problem(&problem)?;
-            response.headers().set("Content-Range", &format!("bytes */{}", file.bytes))?;
-            return Ok(Ok(response));
+            let range = format!("bytes */{}", file.bytes);
+            return Ok(Ok(http::problem(&problem)?.with_header("Content-Range", range)));
         }
     };
     let Some(object) = object.filter(|object| object.size() == file.bytes) else {
@@ -114,44 +114,44 @@ async fn download(request: &Request, library: &Shelves) -> Result<Prepared<Respo
         return Ok(Err(Problem::new(502, "damaged", "The file is gone, or another", detail)));
     };
     let body = object.body().ok_or_else(|| Error::RustError(format!("{name} has no body")))?;
-    let response = Response::from_body(body.response_body()?)?;
-    describe(&response, file, range, &object.http_etag())?;
-    Ok(Ok(response.with_status(if range == ByteRange::Whole { 200 } else { 206 })))
+    let status = if range == ByteRange::Whole { 200 } else { 206 };
+    Ok(Ok(described(Response::new(status, body.response_body()?), file, range, object.http_etag())))
 }
 
 /// Says what a file, or the part of it, is.
-fn describe(response: &Response, file: &FileRecord, range: ByteRange, etag: &str) -> Result<()> {
+fn described(response: Response, file: &FileRecord, range: ByteRange, etag: String) -> Response {
     let content_type = match file.path.format {
         Format::Jsonl => "application/gzip",
         Format::Parquet => "application/vnd.apache.parquet",
     };
     let path = file.path.to_string();
     let name = path.rsplit('/').next().unwrap_or_default();
-    attach(response, content_type, Some(name))?;
-    let headers = response.headers();
-    headers.set("ETag", etag)?;
-    headers.set("Accept-Ranges", "bytes")?;
-    let length = match range {
+    let response = attached(response, content_type, Some(name))
+        .with_header("ETag", etag)
+        .with_header("Accept-Ranges", "bytes");
+    match range {
         ByteRange::Part { offset, length } => {
             let (last, bytes) = (offset + length - 1, file.bytes);
-            headers.set("Content-Range", &format!("bytes {offset}-{last}/{bytes}"))?;
-            length
+            response
+                .with_header("Content-Range", format!("bytes {offset}-{last}/{bytes}"))
+                .with_header("Content-Length", length.to_string())
         }
-        ByteRange::Whole | ByteRange::Beyond => file.bytes,
-    };
-    headers.set("Content-Length", &length.to_string())
+        ByteRange::Whole | ByteRange::Beyond => {
+            response.with_header("Content-Length", file.bytes.to_string())
+        }
+    }
 }
 
 /// Says what a body is, and what a file of it is called. All of these names are ASCII without quotes.
-fn attach(response: &Response, content_type: &str, name: Option<&str>) -> Result<()> {
-    let headers = response.headers();
-    headers.set("Content-Type", content_type)?;
-    headers.set("Cache-Control", "no-store")?;
-    headers.set("X-Content-Type-Options", "nosniff")?;
-    if let Some(name) = name {
-        headers.set("Content-Disposition", &format!("attachment; filename=\"{name}\""))?;
+fn attached(response: Response, content_type: &'static str, name: Option<&str>) -> Response {
+    let response = response
+        .with_header("Content-Type", content_type)
+        .with_header("Cache-Control", "no-store")
+        .with_header("X-Content-Type-Options", "nosniff");
+    match name {
+        Some(name) => response.with_header("Content-Disposition", format!("attachment; filename=\"{name}\"")),
+        None => response,
     }
-    Ok(())
 }
 
 /// Streams an answer. What fails at the start is a problem; what fails later ends the connection, so
@@ -159,7 +159,7 @@ fn attach(response: &Response, content_type: &str, name: Option<&str>) -> Result
 async fn stream(
     mut chunks: impl Chunks + 'static,
     library: Shelves,
-    content_type: &str,
+    content_type: &'static str,
     name: Option<&str>,
 ) -> Result<Prepared<Response>> {
     let first = match chunks.next(&library).await {
@@ -175,9 +175,8 @@ async fn stream(
             }
         }
     });
-    let response = Response::from_stream(iter(first.map(Ok)).chain(rest))?;
-    attach(&response, content_type, name)?;
-    Ok(Ok(response))
+    let (_, body) = worker::Response::from_stream(iter(first.map(Ok)).chain(rest))?.into_parts();
+    Ok(Ok(attached(Response::new(200, body), content_type, name)))
 }
 
 fn unreadable(error: &ReadError) -> Problem {

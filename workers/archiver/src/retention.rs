@@ -7,14 +7,14 @@ use pathstats_edge::bindings::{EnvVariables, D1};
 use pathstats_edge::clock::now_ms;
 use pathstats_edge::daily_store::D1DailyStore;
 use pathstats_edge::databases::{bound, every, Databases};
-use pathstats_edge::http;
+use pathstats_edge::http::{self, Response};
 use pathstats_edge::usage_store::UsageStore;
 use pathstats_model::hour::EventDate;
 use pathstats_model::problem::Problem;
 use pathstats_model::retention::{day, Budget, GoingRows, RetentionConfig, RetentionPlan, RowsUsed};
 use pathstats_model::rollup::{self, Done};
 use pathstats_model::HourBucket;
-use worker::{Env, Response, Result};
+use worker::{Env, Result};
 
 /// How long a run lasts that a person asked for, in milliseconds: they wait for it.
 const WAITED_FOR_MS: i64 = 20_000;

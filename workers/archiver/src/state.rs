@@ -7,9 +7,9 @@ use pathstats_edge::bindings::D1;
 use pathstats_edge::clock::now_ms;
 use pathstats_edge::databases::Databases;
 use pathstats_edge::health_store::HealthStore;
-use pathstats_edge::http;
+use pathstats_edge::http::{self, Response};
 use pathstats_model::health::{archive_state, ArchiveState, ArchiverState};
-use worker::{Env, Response, Result};
+use worker::{Env, Result};
 
 use crate::capacity;
 

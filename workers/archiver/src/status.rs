@@ -7,11 +7,11 @@ use pathstats_archive::config::ArchiveConfig;
 use pathstats_archive::record::DayRecord;
 use pathstats_edge::archive_rows::MAX_DAYS;
 use pathstats_edge::clock::now_ms;
-use pathstats_edge::http;
+use pathstats_edge::http::{self, Response};
 use pathstats_model::hour::EventDate;
 use pathstats_model::problem::Problem;
 use pathstats_model::retention::day;
-use worker::{Env, Request, Response, Result};
+use worker::{Env, Request, Result};
 
 use crate::settings::store;
 

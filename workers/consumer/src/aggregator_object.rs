@@ -144,5 +144,5 @@ impl AggregatorDO {
 }
 
 fn not_counted(detail: &str) -> Result<Response> {
-    http::problem(&Problem::new(500, "not_counted", "The group was not counted", detail))
+    http::problem(&Problem::new(500, "not_counted", "The group was not counted", detail))?.try_into()
 }

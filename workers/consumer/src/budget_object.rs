@@ -41,7 +41,8 @@ impl DurableObject for PathBudgetDO {
             Ok(reply) => Response::from_bytes(reply.encode()),
             Err(error) => {
                 let detail = error.to_string();
-                http::problem(&Problem::new(500, "no_budget", "The budget did not answer", detail))
+                http::problem(&Problem::new(500, "no_budget", "The budget did not answer", detail))?
+                    .try_into()
             }
         }
     }

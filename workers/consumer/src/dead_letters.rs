@@ -1,11 +1,11 @@
 //! Calls of the api that change dead letters.
 
 use pathstats_edge::bindings::D1;
-use pathstats_edge::http;
+use pathstats_edge::http::{self, Response};
 use pathstats_edge::letter_store::D1LetterStore;
 use pathstats_model::dead_letters::{self, DiscardOrder, OrderError, ReplayOrder};
 use pathstats_model::problem::Problem;
-use worker::{Env, Error, Response, Result};
+use worker::{Env, Error, Result};
 
 use crate::intake::Platform;
 

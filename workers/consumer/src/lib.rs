@@ -26,8 +26,9 @@ mod upkeep;
 
 use pathstats_edge::bindings::{counted_as, AGGREGATOR_DO, BUDGET_DO, DEAD_LETTER_QUEUE_ENDING};
 use pathstats_edge::databases::bound;
+use pathstats_edge::http::{self, Response};
 use pathstats_edge::queue::{Batch, RawBatch};
-use pathstats_edge::{budget_calls, fan_out, http, microtasks, telemetry, usage};
+use pathstats_edge::{budget_calls, fan_out, microtasks, telemetry, usage};
 use pathstats_model::budget::call::BUDGET_CHUNK_PATH;
 use pathstats_model::calls::CHUNK_PATH;
 use pathstats_model::cost::Operation;
@@ -38,7 +39,7 @@ use pathstats_model::sharding::{Bound, BOUND_PATH};
 use tracing::Instrument;
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::JsValue;
-use worker::{event, Context, Env, Method, Request, Response, Result, ScheduleContext, ScheduledEvent};
+use worker::{event, Context, Env, Method, Request, Result, ScheduleContext, ScheduledEvent};
 
 /// An instance begins.
 #[event(start)]
@@ -91,7 +92,7 @@ async fn answer(mut request: Request, env: Env) -> Result<Response> {
 
 fn chunk(replies: core::result::Result<Vec<u8>, String>) -> Result<Response> {
     match replies {
-        Ok(replies) => Response::from_bytes(replies),
+        Ok(replies) => Ok(http::bytes(replies)),
         Err(detail) => http::problem(&Problem::new(400, "invalid_chunk", "The chunk cannot be read", detail)),
     }
 }

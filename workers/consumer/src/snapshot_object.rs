@@ -52,7 +52,7 @@ impl DurableObject for SnapshotDO {
                 "The reason cannot be read",
                 "expected a reason for a snapshot",
             );
-            return http::problem(&problem);
+            return http::problem(&problem)?.try_into();
         };
         self.load().await?;
         let decision = self.with_coalescer(|coalescer| coalescer.request(reason, now_ms()));
@@ -60,7 +60,7 @@ impl DurableObject for SnapshotDO {
             self.arm().await?;
         }
         let rebuilds = self.with_coalescer(|coalescer| coalescer.rebuilds());
-        http::json(200, &SnapshotState { rebuilds, published: self.published.get() })
+        http::json(200, &SnapshotState { rebuilds, published: self.published.get() })?.try_into()
     }
 
     /// Rebuilds, then makes totals. Never fails: both are tried again by an alarm of their own.

@@ -6,7 +6,7 @@ use pathstats_collector::{deliver_events, Delivered, Recorder};
 use pathstats_edge::access;
 use pathstats_edge::bindings::{EnvVariables, COLLECT_LIMIT};
 use pathstats_edge::clock::now_ms;
-use pathstats_edge::http::{self, Body};
+use pathstats_edge::http::{self, Body, Response};
 use pathstats_model::access::Token;
 use pathstats_model::config::{token, ConfigError};
 use pathstats_model::event::check_path;
@@ -15,7 +15,7 @@ use pathstats_model::message::{decode_body, Items};
 use pathstats_model::problem::Problem;
 use pathstats_model::TrafficEvent;
 use serde::Serialize;
-use worker::{Env, Method, Request, Response, Result};
+use worker::{Env, Method, Request, Result};
 
 /// What became of the events of a body.
 #[derive(Debug, Serialize)]
@@ -43,9 +43,8 @@ thread_local! {
 /// Answers 202 when all events were accepted, 207 when some were, 400 when none was.
 pub async fn answer(mut request: Request, env: &Env) -> Result<Response> {
     if request.method() != Method::Post {
-        let response = http::problem(&Problem::method(request.method().as_ref(), "POST"))?;
-        response.headers().set("Allow", "POST")?;
-        return Ok(response);
+        let problem = Problem::method(request.method().as_ref(), "POST");
+        return Ok(http::problem(&problem)?.with_header("Allow", "POST"));
     }
     if let Err(problem) = authorize(&request, env).await? {
         return http::problem(&problem);

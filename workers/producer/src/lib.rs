@@ -32,7 +32,7 @@ async fn fetch(request: web_sys::Request, env: Env, context: Context) -> worker:
             http::problem(&Problem::new(500, "internal", "Something went wrong here", "try again later"))
         })?;
         usage::settle_behind(&context, &env, counted_as::THE_PRODUCER);
-        return Ok(answer.into());
+        return answer.into_web();
     }
     proxy::forward(request, env, &context).await
 }

@@ -15,7 +15,7 @@ pub async fn forward(request: web_sys::Request, env: Env, context: &Context) -> 
     let started = recorder.as_ref().ok().map(|recorder| recorder.start(&request));
     let response = match ask_origin(&request, &env).await {
         Ok(response) => response,
-        Err(problem) => http::problem(&problem)?.into(),
+        Err(problem) => http::problem(&problem)?.into_web()?,
     };
     match (recorder, started) {
         (Ok(recorder), Some(started)) => recorder.record(context, started, response.status()),

@@ -13,9 +13,11 @@ use pathstats_model::access::keys::{
 };
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
-use worker::{AbortController, Cache, Fetch, Request, RequestInit, RequestRedirect, Response, Result};
+use worker::{AbortController, Fetch, Request, RequestInit, RequestRedirect, ResponseBody, Result};
 
+use crate::cache;
 use crate::clock::{now_ms, within};
+use crate::http::Response;
 use crate::random::crypto;
 
 /// Where a team publishes its keys.
@@ -94,18 +96,17 @@ impl<'a> TeamKeys<'a> {
 
     /// The data centre's copy. What does not read is none.
     async fn cached(&self) -> Option<KeySet> {
-        let mut response = Cache::default().get(self.cache_key(), true).await.ok()??;
-        let fetched_at_ms = response.headers().get(FETCHED_AT).ok()??.parse().ok()?;
-        KeySet::parse(self.team, &response.bytes().await.ok()?, fetched_at_ms).ok()
+        let copy = cache::find(&self.cache_key()).await.ok()??;
+        let fetched_at_ms = copy.header(FETCHED_AT)?.parse().ok()?;
+        KeySet::parse(self.team, &copy.bytes().await.ok()?, fetched_at_ms).ok()
     }
 
     async fn cache(&self, body: Vec<u8>, fetched_at_ms: i64) -> Result<()> {
-        let response = Response::from_bytes(body)?;
-        let headers = response.headers();
-        headers.set("Content-Type", "application/json")?;
-        headers.set("Cache-Control", &format!("public, max-age={}", KEYS_KEPT_MS / 1000))?;
-        headers.set(FETCHED_AT, &fetched_at_ms.to_string())?;
-        Cache::default().put(self.cache_key(), response).await
+        let copy = Response::new(200, ResponseBody::Body(body))
+            .with_header("Content-Type", "application/json")
+            .with_header("Cache-Control", format!("public, max-age={}", KEYS_KEPT_MS / 1000))
+            .with_header(FETCHED_AT, fetched_at_ms.to_string());
+        cache::keep(&self.cache_key(), copy).await
     }
 
     /// Asks the team. `Err` says in a few words why there are no keys.
@@ -160,7 +161,7 @@ impl Verifier for TeamKeys<'_> {
 }
 
 /// The body, or `None` when it is too large; reading stops there.
-async fn limited(response: &mut Response) -> Result<Option<Vec<u8>>> {
+async fn limited(response: &mut worker::Response) -> Result<Option<Vec<u8>>> {
     let mut stream = response.stream()?;
     let mut body = Vec::new();
     while let Some(chunk) = stream.next().await {

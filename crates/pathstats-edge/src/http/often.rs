@@ -1,10 +1,10 @@
 //! Words that nearly every request hands to the platform.
 
+use pathstats_model::http::asked::{CONTENT_POLICY, STRICT_TRANSPORT};
 use pathstats_model::http::request_id::REQUEST_ID;
 use pathstats_model::snapshot::LATEST_KEY;
 use wasm_bindgen::intern;
 
-use super::exchange::{CONTENT_POLICY, STRICT_TRANSPORT};
 use super::JSON;
 use crate::bindings::{D1, KV, TRAFFIC_ANALYTICS};
 

@@ -7,7 +7,7 @@ use pathstats_edge::http;
 use pathstats_model::access::{Identity, Role, Via};
 use pathstats_model::audit::{AuditEntry, AuditId, AUDIT_DELETED_AT_ONCE, AUDIT_KEPT_MS};
 use wasm_bindgen_test::wasm_bindgen_test;
-use worker::{Error, Response};
+use worker::Error;
 
 const AT: i64 = 1_760_536_800_000;
 
@@ -70,7 +70,7 @@ async fn audit_entries_page_by_key_from_the_newest() {
 async fn a_change_ends_with_its_status_and_the_first_end_stands() {
     let change = || async { http::json(202, &"begun") };
     let answer = audited(&store(), &entry(AT, 4), change()).await.unwrap();
-    assert_eq!((answer.status_code(), statuses(4).await), (202, vec![(AT, Some(202))]));
+    assert_eq!((answer.status(), statuses(4).await), (202, vec![(AT, Some(202))]));
     store().end(&entry(AT, 4).id, 500).await.unwrap();
     assert_eq!(statuses(4).await, [(AT, Some(202))]);
     let change = async { Err(Error::RustError("no".into())) };
@@ -83,7 +83,7 @@ async fn a_change_that_is_under_way_has_an_entry_without_a_status() {
     let seen = Cell::new(None);
     let change = async {
         seen.set(Some(statuses(5).await));
-        Response::empty()
+        http::json(200, &"changed")
     };
     audited(&store(), &entry(AT, 5), change).await.unwrap();
     assert_eq!(seen.take().unwrap(), [(AT, None)], "written before the change, as dying within it leaves it");
@@ -96,10 +96,10 @@ async fn without_an_audit_entry_nothing_is_changed() {
     let changed = Cell::new(false);
     let change = async {
         changed.set(true);
-        Response::empty()
+        http::json(200, &"changed")
     };
     let answer = audited(&store(), &entry(AT, 6), change).await.unwrap();
-    assert_eq!((answer.status_code(), changed.get()), (503, false));
+    assert_eq!((answer.status(), changed.get()), (503, false));
     assert_eq!(statuses(6).await, [(AT, None)], "the other entry is left alone");
 }
 

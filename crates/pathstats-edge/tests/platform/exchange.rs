@@ -1,9 +1,9 @@
-use pathstats_edge::http::{self, Exchange};
+use pathstats_edge::cache;
+use pathstats_edge::http::{self, Exchange, Response};
 use pathstats_edge::telemetry::{behind_request, in_request, request_id};
 use pathstats_model::http::cors::Cors;
-use pathstats_model::problem::Problem;
 use wasm_bindgen_test::wasm_bindgen_test;
-use worker::{Cache, Headers, Method, Request, RequestInit, Response};
+use worker::{Headers, Method, Request, RequestInit, ResponseBody};
 
 const ADDRESS: &str = "https://stats.example.com/paths";
 
@@ -22,122 +22,114 @@ fn cors(origins: &'static str) -> Cors {
 }
 
 fn header(response: &Response, name: &str) -> Option<String> {
-    response.headers().get(name).unwrap()
+    response.header(name).map(str::to_owned)
 }
 
 fn text(length: usize) -> Response {
     http::json(200, &"x".repeat(length)).unwrap()
 }
 
+/// How a response reaches a client within the platform: status, one header of all, text.
+async fn arrived(response: Response, name: &str) -> (u16, Option<String>, String) {
+    let mut response = worker::Response::from(response.into_web().unwrap());
+    let value = response.headers().get(name).unwrap();
+    let text = match response.body() {
+        ResponseBody::Empty => String::new(),
+        _ => response.text().await.unwrap(),
+    };
+    (response.status_code(), value, text)
+}
+
 #[wasm_bindgen_test]
-fn every_answer_has_the_headers_that_keep_browsers_in_check() {
-    let answer =
-        exchange(&[]).finish(http::problem(&Problem::not_found("/x")).unwrap(), &Cors::default()).unwrap();
-    for (name, value) in [
-        ("X-Content-Type-Options", "nosniff"),
-        ("Referrer-Policy", "no-referrer"),
-        ("Cache-Control", "no-store"),
-        ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
-        ("Strict-Transport-Security", "max-age=31536000"),
-    ] {
-        assert_eq!(header(&answer, name).as_deref(), Some(value), "{name}");
-    }
+async fn a_response_arrives_with_its_status_its_headers_and_its_body() {
+    let of = |body| Response::new(203, body).with_header("X-Name", "first").with_header("x-name", "second");
+    let (first, second) = (203, Some("second".to_owned()));
+    assert_eq!(arrived(of(ResponseBody::Empty), "X-Name").await, (first, second.clone(), String::new()));
+    let bytes = || ResponseBody::Body("größe".as_bytes().to_vec());
+    assert_eq!(arrived(of(bytes()), "X-Name").await, (first, second.clone(), "größe".to_owned()));
+    let stream = Response::new(200, bytes()).into_web().unwrap().body().unwrap();
+    let streamed = of(ResponseBody::Stream(stream));
+    assert_eq!(arrived(streamed, "X-Name").await, (first, second, "größe".to_owned()));
+    let refused = Response::new(200, ResponseBody::Empty).with_header("X-Name", "two\nlines").into_web();
+    assert!(refused.is_err(), "{refused:?}");
+    assert!(Response::new(99, ResponseBody::Empty).into_web().is_err());
+}
+
+#[wasm_bindgen_test]
+async fn an_object_answers_with_the_same() {
+    let mut answer: worker::Response = http::json(409, &[1]).unwrap().try_into().unwrap();
+    assert_eq!((answer.status_code(), answer.text().await.unwrap()), (409, "[1]".to_owned()));
     assert_eq!(
-        (answer.status_code(), header(&answer, "Vary"), header(&answer, "X-Request-Id").unwrap().len()),
-        (404, None, 32)
-    );
-    let local = Exchange::of(&request(Method::Get, "http://127.0.0.1:8788/", &[])).unwrap();
-    assert_eq!(header(&local.finish(text(1), &Cors::default()).unwrap(), "Strict-Transport-Security"), None);
-    let page = Response::from_html("<p>").unwrap();
-    page.headers().set("Content-Security-Policy", "default-src 'self'").unwrap();
-    let page = exchange(&[]).finish(page, &Cors::default()).unwrap();
-    assert_eq!(
-        header(&page, "Content-Security-Policy").as_deref(),
-        Some("default-src 'self'"),
-        "what is set stays"
+        answer.headers().get("Content-Type").unwrap().as_deref(),
+        Some("application/json; charset=utf-8")
     );
 }
 
 #[wasm_bindgen_test]
 async fn an_answer_that_came_from_elsewhere_is_finished_though_its_headers_cannot_be_changed() {
-    let copy = text(1);
-    copy.headers().set("Cache-Control", "public, max-age=60").unwrap();
-    Cache::default().put(ADDRESS, copy).await.unwrap();
-    let fixed = Cache::default().get(ADDRESS, true).await.unwrap().unwrap();
+    let copy = text(1).with_header("Cache-Control", "public, max-age=60");
+    worker::Cache::default().put(ADDRESS, copy.try_into().unwrap()).await.unwrap();
+    let fixed = worker::Cache::default().get(ADDRESS, true).await.unwrap().unwrap();
     assert!(fixed.headers().set("X", "y").is_err(), "the platform's rule that this is about");
-    let mut answer = exchange(&[("X-Request-Id", "my-own-id")]).finish(fixed, &Cors::default()).unwrap();
+    let answer = exchange(&[("X-Request-Id", "my-own-id")]).finish(fixed.into(), &Cors::default()).unwrap();
     assert_eq!(header(&answer, "X-Request-Id").as_deref(), Some("my-own-id"));
-    assert_eq!(header(&answer, "Cache-Control").as_deref(), Some("public, max-age=60"), "what is set stays");
-    assert_eq!(answer.text().await.unwrap(), "\"x\"");
+    let (status, caching, body) = arrived(answer, "Cache-Control").await;
+    assert_eq!((status, body.as_str()), (200, "\"x\""));
+    assert_eq!(caching.as_deref(), Some("public, max-age=60"), "what is set stays");
 }
 
 #[wasm_bindgen_test]
-fn long_text_is_compressed_for_who_accepts_it() {
-    let encoding = |exchange: &Exchange, response| {
-        let answer = exchange.finish(response, &Cors::default()).unwrap();
-        (header(&answer, "Content-Encoding"), header(&answer, "Vary"))
+async fn a_copy_is_found_under_its_key_as_it_was_kept() {
+    let key = "https://pathstats.internal/tests/copy";
+    assert!(cache::find(key).await.unwrap().is_none());
+    let copy = || {
+        http::bytes(vec![0, 255, 7])
+            .with_header("Cache-Control", "max-age=60")
+            .with_header("X-Label", "1 2 3")
     };
-    let (gzip, vary) = (Some("gzip".to_owned()), Some("Accept-Encoding".to_owned()));
-    let accepting = exchange(&[("Accept-Encoding", "gzip")]);
-    assert_eq!(encoding(&accepting, text(2_000)), (gzip, vary.clone()));
-    assert_eq!(encoding(&accepting, text(1_000)), (None, vary), "small");
-    assert_eq!(encoding(&exchange(&[]), text(2_000)), (None, None));
-    let head = Exchange::of(&request(Method::Head, ADDRESS, &[("Accept-Encoding", "gzip")])).unwrap();
-    assert_eq!(encoding(&head, text(2_000)).0, None);
-    let with = |name: &str, value: &str| {
-        let response = text(2_000);
-        response.headers().set(name, value).unwrap();
-        response
-    };
-    for (name, value) in [
-        ("Content-Type", "application/gzip"),
-        ("Content-Encoding", "br"),
-        ("Content-Range", "bytes 0-1999/9000"),
-        ("Accept-Ranges", "bytes"),
-    ] {
-        assert_ne!(encoding(&accepting, with(name, value)).0.as_deref(), Some("gzip"), "{name}");
-    }
-    let answer = accepting.finish(with("ETag", "\"strong\""), &Cors::default()).unwrap();
-    assert_eq!(header(&answer, "ETag").as_deref(), Some("W/\"strong\""));
-}
-
-#[wasm_bindgen_test]
-fn a_client_that_has_the_answer_gets_304() {
-    let tag = header(&http::json_with_tag(&[1, 2]).unwrap(), "ETag").unwrap();
-    let ask = |method: Method, known: &str, response| {
-        let asked = request(method, ADDRESS, &[("If-None-Match", known), ("Accept-Encoding", "gzip")]);
-        Exchange::of(&asked).unwrap().finish(response, &cors("https://page.example.com")).unwrap()
-    };
-    let answer = ask(Method::Get, &format!("\"other\", {tag}"), http::json_with_tag(&[1, 2]).unwrap());
-    assert_eq!((answer.status_code(), header(&answer, "ETag")), (304, Some(tag.clone())));
-    assert!(matches!(answer.body(), worker::ResponseBody::Empty));
-    assert_eq!(header(&answer, "Content-Type"), None);
-    assert_eq!(header(&answer, "Cache-Control").as_deref(), Some("private, no-cache"));
-    assert_eq!(header(&answer, "Vary").as_deref(), Some("Origin"));
-    assert_eq!(ask(Method::Head, "*", http::json_with_tag(&[1]).unwrap()).status_code(), 304);
-    assert_eq!(ask(Method::Get, &tag, http::json_with_tag(&[1]).unwrap()).status_code(), 200, "another body");
-    assert_eq!(ask(Method::Post, &tag, http::json_with_tag(&[1, 2]).unwrap()).status_code(), 200);
-    assert_eq!(ask(Method::Get, "*", text(1)).status_code(), 200, "no tag, nothing to have");
-    let late = http::json_with_tag(&[1, 2]).unwrap().with_status(202);
-    assert_eq!(ask(Method::Get, &tag, late).status_code(), 202);
-}
-
-#[wasm_bindgen_test]
-fn only_pages_that_are_named_may_read_an_answer() {
-    let named = cors("https://page.example.com");
-    let ask = |origin: &str| exchange(&[("Origin", origin)]).finish(text(1), &named).unwrap();
-    let answer = ask("https://page.example.com");
-    assert_eq!(header(&answer, "Access-Control-Allow-Origin").as_deref(), Some("https://page.example.com"));
-    assert!(header(&answer, "Access-Control-Expose-Headers").unwrap().contains("X-Request-Id"));
-    assert_eq!(header(&answer, "Access-Control-Allow-Credentials"), None);
-    let answer = ask("https://evil.example");
+    cache::keep(key, copy()).await.unwrap();
+    let found = cache::find(key).await.unwrap().unwrap();
+    assert_eq!((found.header("x-label").as_deref(), found.header("X-Other")), (Some("1 2 3"), None));
+    assert_eq!(found.bytes().await.unwrap(), [0, 255, 7]);
+    assert!(matches!(cache::find(key).await.unwrap().unwrap().into_body(), ResponseBody::Stream(_)));
+    cache::keep(key, copy().with_header("X-Label", "4")).await.unwrap();
     assert_eq!(
-        (header(&answer, "Access-Control-Allow-Origin"), header(&answer, "Vary").as_deref()),
-        (None, Some("Origin"))
+        cache::find(key).await.unwrap().unwrap().header("X-Label").as_deref(),
+        Some("4"),
+        "the later one"
     );
-    let answer =
-        exchange(&[("Origin", "https://page.example.com")]).finish(text(1), &Cors::default()).unwrap();
-    assert_eq!((header(&answer, "Access-Control-Allow-Origin"), header(&answer, "Vary")), (None, None));
+    assert!(cache::find(&format!("{key}?other")).await.unwrap().is_none());
+    assert!(cache::keep(key, copy().with_status(206)).await.is_err(), "the platform keeps no parts");
+}
+
+#[wasm_bindgen_test]
+fn a_request_is_read_for_what_its_answer_depends_on() {
+    let named = cors("https://page.example.com");
+    let finish = |method: Method, headers: &[(&str, &str)], response| {
+        Exchange::of(&request(method, ADDRESS, headers)).unwrap().finish(response, &named).unwrap()
+    };
+    let answer = finish(Method::Get, &[], text(2_000));
+    assert_eq!((answer.status(), header(&answer, "Content-Encoding")), (200, None));
+    assert_eq!(header(&answer, "X-Request-Id").unwrap().len(), 32);
+    assert_eq!(header(&answer, "Strict-Transport-Security").as_deref(), Some("max-age=31536000"));
+    let local = Exchange::of(&request(Method::Get, "http://127.0.0.1:8788/", &[])).unwrap();
+    assert_eq!(header(&local.finish(text(1), &named).unwrap(), "Strict-Transport-Security"), None);
+    let answer = finish(
+        Method::Get,
+        &[("Accept-Encoding", "gzip"), ("Origin", "https://page.example.com")],
+        text(2_000),
+    );
+    assert_eq!(header(&answer, "Content-Encoding").as_deref(), Some("gzip"));
+    assert_eq!(header(&answer, "Access-Control-Allow-Origin").as_deref(), Some("https://page.example.com"));
+    let head = finish(Method::Head, &[("Accept-Encoding", "gzip")], text(2_000));
+    assert_eq!(header(&head, "Content-Encoding"), None);
+    let tag = header(&http::json_with_tag(&[1, 2]).unwrap(), "ETag").unwrap();
+    let known = [("If-None-Match", tag.as_str())];
+    let answer = finish(Method::Get, &known, http::json_with_tag(&[1, 2]).unwrap());
+    assert_eq!((answer.status(), header(&answer, "ETag")), (304, Some(tag.clone())));
+    assert!(matches!(answer.body(), ResponseBody::Empty));
+    assert_eq!(finish(Method::Get, &known, http::json_with_tag(&[1]).unwrap()).status(), 200, "another body");
+    assert_eq!(finish(Method::Post, &known, http::json_with_tag(&[1, 2]).unwrap()).status(), 200);
 }
 
 #[wasm_bindgen_test]
@@ -148,17 +140,8 @@ fn a_browser_that_asks_first_is_told() {
     };
     let wants = ("Access-Control-Request-Method", "POST");
     let answer = ask(Method::Options, &[("Origin", "https://page.example.com"), wants]).unwrap();
-    assert_eq!(
-        (answer.status_code(), header(&answer, "Access-Control-Allow-Methods").as_deref()),
-        (204, Some("GET, HEAD, POST"))
-    );
-    assert!(header(&answer, "Access-Control-Allow-Headers").unwrap().contains("Authorization"));
-    assert_eq!(header(&answer, "Access-Control-Max-Age").as_deref(), Some("7200"));
-    assert_eq!(
-        ask(Method::Options, &[("Origin", "https://evil.example"), wants]).unwrap().status_code(),
-        403
-    );
-    assert_eq!(ask(Method::Options, &[wants]).unwrap().status_code(), 403);
+    assert_eq!((answer.status(), header(&answer, "Access-Control-Max-Age").as_deref()), (204, Some("7200")));
+    assert_eq!(ask(Method::Options, &[("Origin", "https://evil.example"), wants]).unwrap().status(), 403);
     assert!(
         ask(Method::Options, &[("Origin", "https://page.example.com")]).is_none(),
         "not a browser's question"
